@@ -1,0 +1,153 @@
+"""`+ - * / div mod` and the sign, in exact decimals.
+
+http://hl7.org/fhirpath/N1/#math, http://hl7.org/fhirpath/N1/#datetime-arithmetic
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Context, Decimal, DecimalException
+from types import MappingProxyType
+from typing import Any, Final
+
+from fhirhub.fhirpath import quantity, temporal
+from fhirhub.fhirpath.calendar_arithmetic import add_duration
+from fhirhub.fhirpath.equality import NUMBERS
+from fhirhub.fhirpath.errors import FhirPathError
+from fhirhub.fhirpath.node import Node
+from fhirhub.fhirpath.schema import r4_schema
+from fhirhub.fhirpath.singleton import number, string
+
+_SYSTEM_OF = r4_schema().system_of
+CONTEXT: Final = Context(prec=28)
+"""Twenty-eight digits, as the specification asks for at least."""
+
+_TIMES: Final = frozenset({"System.Date", "System.DateTime", "System.Time"})
+
+
+def calculate(operator: str, left: Node, right: Node) -> list[Node]:
+    """Return the result; empty for a division by zero and for results out of range.
+
+    Raises:
+        FhirPathError: the operator is not defined for these types.
+    """
+    system, other = _SYSTEM_OF[left.type], _SYSTEM_OF[right.type]
+    try:
+        if system in NUMBERS and other in NUMBERS:
+            return _NUMERIC[operator](left.value, right.value)
+        if operator == "+" and system == other == "System.String":
+            return string(left.value + right.value)
+        if operator in ("+", "-") and system in _TIMES and other == "System.Quantity":
+            return _shift(operator, left, right)
+        if "System.Quantity" in (system, other):
+            return _quantities(operator, left, right)
+    except DecimalException:
+        return []
+    raise FhirPathError(f"{operator} is not defined for {left.type} and {right.type}")
+
+
+def negate(node: Node) -> list[Node]:
+    """Return `-node`.
+
+    Raises:
+        FhirPathError: it is neither a number nor a quantity.
+    """
+    system = _SYSTEM_OF[node.type]
+    if system in NUMBERS:
+        return number(-node.value)
+    if system == "System.Quantity" and quantity.from_json(node.value) is not None:
+        return [Node({**node.value, "value": -node.value["value"]}, "System.Quantity")]
+    raise FhirPathError(f"- is not defined for {node.type}")
+
+
+def _exact(operation: Callable[[Decimal, Decimal], Decimal], whole: Callable[[int, int], int]) -> Callable[..., Any]:
+    def run(left: int | Decimal, right: int | Decimal) -> list[Node]:
+        if isinstance(left, int) and isinstance(right, int):
+            return number(whole(left, right))
+        return number(operation(Decimal(left), Decimal(right)))
+
+    return run
+
+
+def _divide(left: int | Decimal, right: int | Decimal) -> list[Node]:
+    return number(CONTEXT.divide(Decimal(left), Decimal(right))) if right else []
+
+
+def _whole_quotient(left: int | Decimal, right: int | Decimal) -> list[Node]:
+    return number(int(CONTEXT.divide_int(Decimal(left), Decimal(right)))) if right else []
+
+
+def _remainder(left: int | Decimal, right: int | Decimal) -> list[Node]:
+    if not right:
+        return []
+    rest = CONTEXT.remainder(Decimal(left), Decimal(right))
+    return number(int(rest) if isinstance(left, int) and isinstance(right, int) else rest)
+
+
+_NUMERIC: Final[Mapping[str, Callable[[Any, Any], list[Node]]]] = MappingProxyType(
+    {
+        "+": _exact(CONTEXT.add, int.__add__),
+        "-": _exact(CONTEXT.subtract, int.__sub__),
+        "*": _exact(CONTEXT.multiply, int.__mul__),
+        "/": _divide,
+        "div": _whole_quotient,
+        "mod": _remainder,
+    }
+)
+
+
+def _shift(operator: str, left: Node, right: Node) -> list[Node]:
+    moment = temporal.parse(left.value, _SYSTEM_OF[left.type] or "")
+    amount = quantity.from_json(right.value)
+    if moment is None or amount is None:
+        return []
+    moved = add_duration(moment, amount, 1 if operator == "+" else -1)
+    return [Node(str(moved), moved.type)] if moved is not None else []
+
+
+def _amount(node: Node) -> quantity.Quantity | None:
+    if _SYSTEM_OF[node.type] in NUMBERS:
+        return quantity.Quantity(Decimal(node.value), "1")
+    if _SYSTEM_OF[node.type] == "System.Quantity":
+        return quantity.from_json(node.value)
+    raise FhirPathError(f"A {node.type} is no quantity")
+
+
+def _quantities(operator: str, left: Node, right: Node) -> list[Node]:
+    if operator not in ("+", "-", "*", "/"):
+        raise FhirPathError(f"{operator} is not defined for {left.type} and {right.type}")
+    amount, other = _amount(left), _amount(right)
+    if amount is None or other is None:
+        return []
+    if operator in ("+", "-"):
+        return _sum(amount, other, 1 if operator == "+" else -1)
+    if operator == "/" and other.value == 0:
+        return []
+    if other.unit == "1":
+        value = CONTEXT.multiply(amount.value, other.value) if operator == "*" else amount.value / other.value
+        return _quantity(value, amount)
+    if amount.unit == "1" and operator == "*":
+        return _quantity(CONTEXT.multiply(amount.value, other.value), other)
+    return _quantity_of(quantity.product(amount, other, 1 if operator == "*" else -1))
+
+
+def _sum(left: quantity.Quantity, right: quantity.Quantity, sign: int) -> list[Node]:
+    if left.unit == right.unit and left.calendar == right.calendar:
+        return _quantity(CONTEXT.add(left.value, sign * right.value), left)
+    values = quantity.comparable_values(left, right)
+    if values is None:
+        return []
+    # Both sides are in the same unknown common unit; the result is given in the unit of the left.
+    ratio = quantity.comparable_values(quantity.Quantity(Decimal(1), left.unit, left.calendar, left.system), right)
+    assert ratio is not None  # the units were comparable above
+    exact = (values[0] + sign * values[1]) / ratio[0]
+    return _quantity(CONTEXT.divide(Decimal(exact.numerator), Decimal(exact.denominator)), left)
+
+
+def _quantity(value: Decimal, like: quantity.Quantity) -> list[Node]:
+    return _quantity_of(quantity.Quantity(value, like.unit, like.calendar, like.system))
+
+
+def _quantity_of(amount: quantity.Quantity) -> list[Node]:
+    raw = quantity.quantity_json(amount.value, amount.unit, amount.calendar)
+    if amount.system is not None:
+        raw["system"] = amount.system
+    return [Node(raw, "System.Quantity")]

@@ -1,0 +1,149 @@
+"""Quantities: a number with a UCUM unit or a calendar duration.
+
+http://hl7.org/fhirpath/N1/#quantity, https://hl7.org/fhir/R4/fhirpath.html#quantity
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Final
+
+from fhirhub.fhirpath.units import Unit, multiply, parse_unit
+
+UCUM: Final = "http://unitsofmeasure.org"
+
+CALENDAR_UNITS: Final[Mapping[str, str]] = MappingProxyType(
+    {name: name.removesuffix("s") for unit in ("year", "month", "week", "day", "hour", "minute", "second", "millisecond")
+     for name in (unit, unit + "s")}
+)  # fmt: skip
+"""The words for calendar durations, singular and plural, by the singular."""
+
+_CALENDAR_UCUM: Final = {
+    "year": "a", "month": "mo", "week": "wk", "day": "d", "hour": "h", "minute": "min", "second": "s",
+    "millisecond": "ms",
+}  # fmt: skip
+DEFINITE_UNITS: Final[Mapping[str, str]] = MappingProxyType(
+    {"wk": "week", "d": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond"}
+)
+"""UCUM units of time that are as long as the calendar duration of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number and its unit: a UCUM code, or with `calendar` the singular of a calendar duration.
+
+    `system` is another system than UCUM whose code `unit` is; such a unit compares with itself only.
+    """
+
+    value: Decimal
+    unit: str
+    calendar: bool = False
+    system: str | None = None
+
+
+def quantity_json(value: Decimal, unit: str, calendar: bool = False) -> dict[str, Any]:
+    """Return the JSON of a FHIR Quantity; a calendar duration has a `unit` only."""
+    if calendar:
+        return {"value": value, "unit": unit}
+    return {"value": value, "unit": unit, "system": UCUM, "code": unit}
+
+
+def from_json(raw: Any) -> Quantity | None:
+    """Return what a FHIR Quantity says; None without a number, or with a comparator, which makes it a range."""
+    if not isinstance(raw, dict) or "comparator" in raw:
+        return None
+    value = raw.get("value")
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    system, code, unit = raw.get("system"), raw.get("code"), raw.get("unit")
+    if system == UCUM and isinstance(code, str):
+        return Quantity(Decimal(value), code)
+    if system is None and code is None:
+        if unit in CALENDAR_UNITS:
+            return Quantity(Decimal(value), CALENDAR_UNITS[unit], calendar=True)
+        return Quantity(Decimal(value), unit if isinstance(unit, str) else "1")
+    return Quantity(Decimal(value), str(code or unit or ""), system=str(system))
+
+
+def _unit(quantity: Quantity) -> Unit:
+    if quantity.system is not None:
+        return Unit(Fraction(1), frozenset({(f"{quantity.system}|{quantity.unit}", 1)}))
+    if not quantity.calendar:
+        return parse_unit(quantity.unit)
+    match quantity.unit:
+        case "year":
+            return Unit(Fraction(365 * 86_400), frozenset({("s", 1)}))
+        case "month":
+            return Unit(Fraction(30 * 86_400), frozenset({("s", 1)}))
+    return parse_unit(_CALENDAR_UCUM[quantity.unit])
+
+
+def _variable_length(quantity: Quantity) -> bool:
+    return quantity.unit in ("year", "month") if quantity.calendar else quantity.unit in ("a", "mo")
+
+
+def comparable_values(left: Quantity, right: Quantity) -> tuple[Fraction, Fraction] | None:
+    """Return both numbers in one unit; None when the units measure different things.
+
+    A year or month of the calendar has no length that a definite duration could be compared with.
+    """
+    if left.unit == right.unit and left.calendar == right.calendar and left.system == right.system:
+        return Fraction(left.value), Fraction(right.value)
+    if left.calendar != right.calendar and (_variable_length(left) or _variable_length(right)):
+        return None
+    if left.calendar and right.calendar and _variable_length(left) and _variable_length(right):
+        return Fraction(left.value) * _months(left), Fraction(right.value) * _months(right)
+    return _convert(left, right)
+
+
+def _months(quantity: Quantity) -> int:
+    return 12 if quantity.unit == "year" else 1
+
+
+def _convert(left: Quantity, right: Quantity) -> tuple[Fraction, Fraction] | None:
+    left_unit, right_unit = _unit(left), _unit(right)
+    if left_unit.dimensions != right_unit.dimensions:
+        return None
+    return Fraction(left.value) * left_unit.factor, Fraction(right.value) * right_unit.factor
+
+
+def equivalent(left: Quantity, right: Quantity) -> bool:
+    """Whether both are equal to the precision of the less precise one; calendar and definite durations do compare."""
+    left, right = (
+        Quantity(q.value, _CALENDAR_UCUM[q.unit]) if q.calendar else q for q in (left, right)
+    )
+    values = _convert(left, right)
+    if values is None:
+        return False
+    # In the unit of the one that is less precise in that unit, the other is rounded to as many places.
+    coarse, fine = sorted((left, right), key=_resolution, reverse=True)
+    in_coarse_unit = Fraction(fine.value) * _unit(fine).factor / _unit(coarse).factor
+    return round_to_places(in_coarse_unit, places(coarse.value)) == coarse.value
+
+
+def _resolution(quantity: Quantity) -> Fraction:
+    return Fraction(10) ** -places(quantity.value) * _unit(quantity).factor
+
+
+def places(number: Decimal) -> int:
+    """Return how many digits stand after the point."""
+    exponent = number.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def round_to_places(number: Fraction, digits: int) -> Decimal:
+    """Return `number` with `digits` places after the point, halves away from zero."""
+    scaled = number * Fraction(10) ** digits
+    whole = (Decimal(scaled.numerator) / Decimal(scaled.denominator)).to_integral_value(ROUND_HALF_UP)
+    return whole.scaleb(-digits)
+
+
+def product(left: Quantity, right: Quantity, sign: int) -> Quantity:
+    """Return `left · right`, or for a `sign` of -1 `left / right`, in base units; the caller excludes division by 0."""
+    unit = multiply(_unit(left), _unit(right), sign)
+    exact = Fraction(left.value) * Fraction(right.value) ** sign * unit.factor
+    value = Decimal(exact.numerator) / Decimal(exact.denominator)
+    name = ".".join(f"{base}{power if power != 1 else ''}" for base, power in sorted(unit.dimensions))
+    return Quantity(value, name or "1")

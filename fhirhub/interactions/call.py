@@ -1,0 +1,75 @@
+"""What an interaction works with: the database, the clock, the site's rules, and the change it is part of.
+
+https://hl7.org/fhir/R4/http.html
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from fhirhub.model.request import FhirRequest, FhirResponse
+from fhirhub.store.commit import Commits
+from fhirhub.store.find import Find
+from fhirhub.store.stored import Stored
+from fhirhub.store.unit_of_work import Key, Unit
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the site decides.
+
+    Arguments:
+        update_create: whether PUT may create a resource under the client's id.
+        default_count, max_count: rows of a page when the client does not say, and at most.
+        max_bundle_entries: most entries of one batch or transaction.
+        batch_threads: how many entries of a batch are worked on at a time.
+    """
+
+    update_create: bool = True
+    default_count: int = 20
+    max_count: int = 1000
+    max_bundle_entries: int = 20_000
+    batch_threads: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The surroundings of one interaction.
+
+    Arguments:
+        base_url: the public base URL, without a slash at the end.
+        find, commits: the database.
+        rules: what the site decides.
+        now: the wall clock.
+        new_id: makes the logical id of a new resource.
+        dispatch: runs another request the way this one is run (bundle entries, conditional interactions).
+        unit: the transaction this call is part of; None: the interaction commits its own change.
+    """
+
+    base_url: str
+    find: Find
+    commits: Commits
+    rules: Rules
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    dispatch: "Callable[[FhirRequest, Call], FhirResponse]"
+    unit: Unit | None = None
+
+    def current(self, resource_type: str, logical_id: str) -> Stored | None:
+        """Return the newest version (a deletion too), as seen from inside the transaction when there is one."""
+        if self.unit is not None:
+            return self.unit.current(resource_type, logical_id)
+        return self.find.current(resource_type, logical_id)
+
+    def change(self, act: Callable[[Unit], Result], *, types: Iterable[str], reads: Iterable[Key] = ()) -> Result:
+        """Run a change: inside the transaction this call is part of, else in a commit of its own (`Commits.run`)."""
+        if self.unit is not None:
+            return act(self.unit)
+        return self.commits.run(act, types=types, reads=reads)
+
+    def within(self, unit: Unit) -> "Call":
+        """Return this call as part of a transaction."""
+        return replace(self, unit=unit)

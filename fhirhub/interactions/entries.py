@@ -1,0 +1,126 @@
+"""The entries of a batch or transaction as requests.
+
+https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/R4/bundle.html#Bundle.entry.request
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from urllib.parse import parse_qsl, unquote
+
+from fhirhub.errors import Failure, FhirError
+from fhirhub.interactions.call import Call
+from fhirhub.model.json import Json, decode
+from fhirhub.model.request import FhirRequest, Method
+
+FHIR_JSON: Final = "application/fhir+json"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_FORMAT_PARAMETERS: Final = frozenset({"_format", "_pretty"})
+
+
+@dataclass(slots=True)
+class BundleEntry:
+    """One entry: where it stands, what it may be referred to by, and the request it makes."""
+
+    index: int
+    full_url: str | None
+    request: FhirRequest
+
+    @property
+    def path(self) -> str:
+        """The FHIRPath of the entry."""
+        return f"Bundle.entry[{self.index}]"
+
+
+def requests_of(bundle: Json, request: FhirRequest, call: Call) -> Iterator[BundleEntry | FhirError]:
+    """Yield each entry, or what is wrong with it.
+
+    Raises:
+        FhirError: the Bundle as a whole is wrong.
+    """
+    rows = bundle.get("entry", [])
+    if not isinstance(rows, list):
+        raise FhirError(Failure.MALFORMED, "Bundle.entry must be an array.", expression=["Bundle.entry"])
+    if len(rows) > call.rules.max_bundle_entries:
+        raise FhirError(
+            Failure.TOO_LARGE, f"The Bundle has {len(rows)} entries; at most {call.rules.max_bundle_entries} are taken."
+        )
+    for index, row in enumerate(rows):
+        try:
+            yield _entry(index, row, request, call)
+        except FhirError as error:
+            yield error
+
+
+def _entry(index: int, row: Any, outer: FhirRequest, call: Call) -> BundleEntry:
+    path = f"Bundle.entry[{index}]"
+    facts = row.get("request") if isinstance(row, dict) else None
+    if not isinstance(facts, dict):
+        raise FhirError(Failure.INVALID, "The entry has no request.", expression=[f"{path}.request"])
+    texts: dict[str, str | None] = {}
+    for name in ("method", "url", "ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist"):
+        value = facts.get(name)
+        if value is not None and not isinstance(value, str):
+            raise FhirError(Failure.INVALID, f"request.{name} must be a string.", expression=[f"{path}.request.{name}"])
+        texts[name] = value
+    method, url = texts["method"], texts["url"]
+    if method not in _METHODS:
+        raise FhirError(
+            Failure.BAD_VALUE, f"request.method is {method!r}, not an HTTP verb.", expression=[f"{path}.request.method"]
+        )
+    if url is None:
+        raise FhirError(Failure.INVALID, "The entry's request has no url.", expression=[f"{path}.request.url"])
+    full_url = row.get("fullUrl")
+    if full_url is not None and not isinstance(full_url, str):
+        raise FhirError(Failure.INVALID, "fullUrl must be a string.", expression=[f"{path}.fullUrl"])
+    body, content_type = _body(row.get("resource"), method, path)
+    steps, query = _split(url, call.base_url, path)
+    return BundleEntry(
+        index,
+        full_url,
+        FhirRequest(
+            method=cast(Method, method),
+            path=steps,
+            query=query,
+            body=body,
+            content_type=content_type,
+            if_match=texts["ifMatch"],
+            if_none_match=texts["ifNoneMatch"],
+            if_modified_since=texts["ifModifiedSince"],
+            if_none_exist=texts["ifNoneExist"],
+            # A Bundle answers with bodies only where its sender asks for them: most want the ids.
+            prefer_return=outer.prefer_return or "minimal",
+            handling=outer.handling,
+            request_id=outer.request_id,
+        ),
+    )
+
+
+def _body(resource: Any, method: str, path: str) -> tuple[Any, str | None]:
+    """Return the body and its media type; a Binary that is patched with carries a patch of another format."""
+    if resource is None:
+        return None, None
+    if method != "PATCH" or not isinstance(resource, dict) or resource.get("resourceType") != "Binary":
+        return resource, FHIR_JSON
+    try:
+        data = base64.b64decode(resource.get("data", ""), validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise FhirError(
+            Failure.INVALID, "The Binary of the patch is not base64.", expression=[f"{path}.resource.data"]
+        ) from None
+    return decode(data), str(resource.get("contentType", "")).partition(";")[0].strip().lower()
+
+
+def _split(url: str, base_url: str, path: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    below = url.removeprefix(base_url)
+    if "://" in below.partition("?")[0]:
+        raise FhirError(Failure.BAD_VALUE, f"{url!r} is not below {base_url}.", expression=[f"{path}.request.url"])
+    steps, _, query = below.partition("?")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+        parts = tuple(unquote(step, errors="strict") for step in steps.strip("/").split("/") if step)
+    except (UnicodeDecodeError, ValueError):
+        raise FhirError(Failure.BAD_VALUE, f"{url!r} is not a valid URL.", expression=[f"{path}.request.url"]) from None
+    return parts, tuple(pair for pair in pairs if pair[0] not in _FORMAT_PARAMETERS)

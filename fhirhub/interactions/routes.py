@@ -1,0 +1,49 @@
+"""The route table: which interaction answers which method and path. HTTP, bundle entries and plugins all use it.
+
+https://hl7.org/fhir/R4/http.html#summary
+"""
+
+from typing import Final
+
+from fhirhub.interactions import history as history_interaction
+from fhirhub.interactions.batch import system
+from fhirhub.interactions.call import Call
+from fhirhub.interactions.capabilities import capabilities
+from fhirhub.interactions.conditional import conditional
+from fhirhub.interactions.create import create
+from fhirhub.interactions.delete import delete
+from fhirhub.interactions.history import history
+from fhirhub.interactions.patch import patch
+from fhirhub.interactions.read import read
+from fhirhub.interactions.route import ID, TYPE, VERSION, Route
+from fhirhub.interactions.search import search
+from fhirhub.interactions.update import update
+from fhirhub.interactions.vread import vread
+from fhirhub.model.request import FhirRequest, FhirResponse
+
+_SUBSET: Final = frozenset({"_summary", "_elements"})
+
+
+def _capabilities(request: FhirRequest, call: Call) -> FhirResponse:
+    return capabilities(request, call, ROUTES)
+
+
+ROUTES: Final = (
+    Route("capabilities", "GET", ("metadata",), _capabilities, frozenset({"mode"})),
+    Route("transaction", "POST", (), system),
+    Route("history-system", "GET", ("_history",), history, history_interaction.PARAMETERS),
+    Route("search-type", "GET", (TYPE,), search, None),
+    Route("search-type", "POST", (TYPE, "_search"), search, None),
+    Route("create", "POST", (TYPE,), create),
+    Route("update", "PUT", (TYPE,), conditional, None),
+    Route("patch", "PATCH", (TYPE,), conditional, None),
+    Route("delete", "DELETE", (TYPE,), conditional, None),
+    Route("history-type", "GET", (TYPE, "_history"), history, history_interaction.PARAMETERS),
+    Route("read", "GET", (TYPE, ID), read, _SUBSET),
+    Route("update", "PUT", (TYPE, ID), update),
+    Route("patch", "PATCH", (TYPE, ID), patch),
+    Route("delete", "DELETE", (TYPE, ID), delete),
+    Route("history-instance", "GET", (TYPE, ID, "_history"), history, history_interaction.PARAMETERS),
+    Route("vread", "GET", (TYPE, ID, "_history", VERSION), vread, _SUBSET),
+)
+"""Everything the server answers below its base URL."""

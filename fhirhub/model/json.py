@@ -1,0 +1,104 @@
+"""JSON without loss: every decimal keeps its digits, nothing is accepted that says two things at once.
+
+https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/R4/datatypes.html#decimal
+"""
+
+import json as stdlib_json
+from collections import Counter
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from fhirhub.errors import Failure, FhirError
+
+Json = dict[str, Any]
+"""A JSON object as FHIR means it: numbers are `int` or `Decimal`, never `float`."""
+
+MAX_DEPTH: Final = 64
+"""Deepest nesting of objects and arrays that is read (a Questionnaire of thirty levels fits)."""
+
+_decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+_canonical_encoder: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")
+
+
+def encode(value: object) -> bytes:
+    """Return `value` as compact JSON, decimals digit for digit."""
+    return _encoder.encode(value)
+
+
+def encode_canonical(value: object) -> bytes:
+    """Return compact JSON with sorted keys: equal bytes mean the same content, to the last digit of each decimal."""
+    return _canonical_encoder.encode(value)
+
+
+def encode_pretty(value: object) -> bytes:
+    """Return `value` as JSON indented by two spaces, for people."""
+    return msgspec.json.format(_encoder.encode(value), indent=2)
+
+
+def decode_trusted(data: bytes) -> Any:
+    """Parse JSON that this server wrote itself (no duplicate keys, no limits to check)."""
+    return _decoder.decode(data)
+
+
+def decode(data: bytes) -> Any:
+    """Parse JSON that came from outside.
+
+    Raises:
+        FhirError: not UTF-8, not JSON, a key twice in one object, nested deeper than `MAX_DEPTH`, lone surrogates.
+    """
+    try:
+        value = _decoder.decode(data)
+    except UnicodeDecodeError as error:
+        raise FhirError(Failure.MALFORMED, f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
+    except RecursionError:
+        raise FhirError(Failure.MALFORMED, _TOO_DEEP) from None
+    except msgspec.DecodeError as error:
+        raise FhirError(Failure.MALFORMED, f"The body is not JSON: {_position(data, str(error))}.") from None
+    # Objects drop a repeated key, so re-encoding loses its colon; `\u003a` is the only other way the counts can differ.
+    if data.count(b":") != _encoder.encode(value).count(b":") or b"\\u003" in data:
+        _refuse_duplicates(data)
+    _refuse_depth(data, value)
+    return value
+
+
+_TOO_DEEP: Final = f"The body nests objects and arrays deeper than {MAX_DEPTH} levels."
+
+
+def _refuse_duplicates(data: bytes) -> None:
+    def pairs(items: list[tuple[str, Any]]) -> None:
+        for key, count in Counter(key for key, _ in items).items():
+            if count > 1:
+                raise FhirError(Failure.MALFORMED, f"The key {key!r} stands {count} times in one JSON object.")
+
+    stdlib_json.loads(data, object_pairs_hook=pairs)
+
+
+def _refuse_depth(data: bytes, value: object) -> None:
+    # No document can nest deeper than it has opening brackets.
+    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+        return
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise FhirError(Failure.MALFORMED, _TOO_DEEP)
+
+
+def _position(data: bytes, message: str) -> str:
+    """Turn the parser's `(byte N)` into line and column."""
+    text, _, tail = message.removeprefix("JSON is malformed: ").partition(" (byte ")
+    if not tail.endswith(")"):
+        return text[:1].lower() + text[1:]
+    offset = int(tail[:-1])
+    line = data.count(b"\n", 0, offset) + 1
+    column = offset - (data.rfind(b"\n", 0, offset) + 1) + 1
+    return f"{text} at line {line}, column {column}"

@@ -1,0 +1,64 @@
+"""The criteria of conditional interactions and conditional references.
+
+https://hl7.org/fhir/R4/http.html#ccreate, https://hl7.org/fhir/R4/http.html#trules
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from fhirhub.errors import Failure, FhirError
+from fhirhub.search import result_parameters, syntax
+from fhirhub.search.filter import Filter
+from fhirhub.search.parse import parse
+
+
+def parse_criteria(resource_type: str, query_string: str, *, base_url: str, now: Callable[[], datetime]) -> Filter:
+    """Return the filter of conditional criteria, percent-encoded as in a URL (`identifier=http%3A%2F%2Fa|1`).
+
+    A leading `?` or `Type?` is allowed where the type is `resource_type`. Always strict.
+    Raises FhirError: nothing to select by, a result parameter, or anything `parse` refuses.
+    """
+    return parse(
+        resource_type, _pairs(resource_type, query_string), handling="strict", base_url=base_url, now=now
+    ).filter
+
+
+def canonical_criteria(resource_type: str, query_string: str) -> str:
+    """Return a text that is the same for criteria that differ only in encoding and in the order of what has none.
+
+    Raises FhirError: nothing to select by, a result parameter, a broken escape.
+    """
+    parts = []
+    for name, value in _pairs(resource_type, query_string):
+        alternatives = sorted({syntax.escape(_plain(name, part)) for part in syntax.alternatives(name, value)})
+        parts.append(f"{name}={','.join(alternatives)}")
+    return f"{resource_type}?{'&'.join(sorted(set(parts)))}"
+
+
+def _plain(name: str, part: str) -> str:
+    return "|".join(syntax.unescape(each) for each in syntax.split(name, part, "|"))
+
+
+def _pairs(resource_type: str, query_string: str) -> list[tuple[str, str]]:
+    text = query_string.strip()
+    if (prefix := re.match(r"([A-Za-z]*)\?", text)) is not None:
+        if prefix[1] not in ("", resource_type):
+            problem = f"The criteria {query_string!r} are for {prefix[1]}, not for {resource_type}."
+            raise FhirError(Failure.INVALID, problem)
+        text = text[prefix.end() :]
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise FhirError(Failure.INVALID, f"The criteria {query_string!r} cannot be decoded: {error}.") from None
+    if not pairs:
+        raise FhirError(Failure.INVALID, f"The criteria {query_string!r} select nothing: name a search parameter.")
+    for name, _ in pairs:
+        if name in (*result_parameters.NAMES, *result_parameters.PRESENTATION):
+            raise FhirError(
+                Failure.INVALID,
+                f"The criteria {query_string!r} hold {name}, which does not select resources.",
+                expression=[f"http.{name}"],
+            )
+    return pairs

@@ -1,0 +1,27 @@
+"""One criterion of a search, as the client wrote it.
+
+https://hl7.org/fhir/R4/search.html#parameters
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from fhirhub.definitions import SearchParameter
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One search parameter of a request: `name[:modifier]=value`, and what its meaning depends on."""
+
+    parameter: SearchParameter
+    resource_type: str
+    modifier: str | None
+    value: str
+    base_url: str
+    now: Callable[[], datetime]
+
+    @property
+    def name(self) -> str:
+        """The parameter as the client wrote it."""
+        return self.parameter.code if self.modifier is None else f"{self.parameter.code}:{self.modifier}"

@@ -1,0 +1,99 @@
+"""From a resource to its index entries, by the expressions of the search parameters of its type.
+
+https://hl7.org/fhir/R4/searchparameter.html#expression
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from fhirhub.definitions import r4
+from fhirhub.fhirpath import compile_expression
+from fhirhub.model.json import Json
+from fhirhub.search.convert import CONVERTERS, Collector, Converter, is_indexed, points_to
+from fhirhub.search.paths import branches
+from fhirhub.search.values import IndexEntries
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A parameter fed by a source; `only` restricts it to references to one type."""
+
+    code: str
+    converters: Mapping[str, Converter]
+    only: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """An expression, evaluated once for all parameters that use it."""
+
+    select: Callable[[Json], list[tuple[str, Any]]]
+    targets: tuple[_Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to evaluate for a resource type: `always`, and what is worth evaluating where a property is present."""
+
+    always: tuple[_Source, ...]
+    by_property: Mapping[str, tuple[_Source, ...]]
+
+
+def extract(resource: Json, resource_type: str, *, base_url: str) -> IndexEntries:
+    """Return the index entries of a valid resource.
+
+    Arguments:
+        base_url: the service base without a slash at its end; absolute references below it count as local.
+    """
+    plan = _plan(resource_type)
+    into = Collector(base_url)
+    for source in plan.always:
+        _apply(source, resource, into)
+    by_property = plan.by_property
+    for name in resource:
+        for source in by_property.get(name, ()):
+            _apply(source, resource, into)
+    return IndexEntries(list(into.tokens), list(into.dates))
+
+
+def _apply(source: _Source, resource: Json, into: Collector) -> None:
+    values = source.select(resource)
+    if not values:
+        return
+    for target in source.targets:
+        present = found = False
+        code, converters, only = target.code, target.converters, target.only
+        for type_name, value in values:
+            if only is not None and (type_name != "Reference" or points_to(value, resource) != only):
+                continue
+            present = True
+            converter = converters.get(type_name)
+            if converter is not None and converter(code, value, into):
+                found = True
+        if present and not found:
+            # Not missing, although nothing in it can be searched for.
+            into.tokens[f"{code}="] = None
+
+
+@cache
+def _plan(resource_type: str) -> _Plan:
+    targets: dict[str, list[_Target]] = defaultdict(list)
+    properties: dict[str, frozenset[str]] = {}
+    for parameter in r4().search_parameters(resource_type).values():
+        if not is_indexed(parameter, resource_type):
+            continue
+        for branch in branches(parameter, resource_type):
+            targets[branch.expression].append(_Target(parameter.code, CONVERTERS[parameter.type], branch.only))
+            properties[branch.expression] = branch.properties
+    always: list[_Source] = []
+    by_property: dict[str, list[_Source]] = defaultdict(list)
+    for expression, fed in targets.items():
+        source = _Source(compile_expression(expression, resource_type).select, tuple(fed))
+        if not properties[expression]:
+            always.append(source)
+        for name in properties[expression]:
+            by_property[name].append(source)
+    return _Plan(tuple(always), MappingProxyType({name: tuple(found) for name, found in by_property.items()}))

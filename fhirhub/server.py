@@ -1,0 +1,172 @@
+"""Runs the web workers: one listening socket, processes that share it, an orderly stop.
+
+What they serve is https://hl7.org/fhir/R4/http.html. Each worker builds an application of its own.
+"""
+
+import contextlib
+import gc
+import http.client
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, Final
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.net import SocketHolder
+
+from fhirhub.http.logs import configure_logs
+from fhirhub.settings import ConfigurationError, Settings
+
+BACKLOG: Final = 1024
+"""Connections that wait while all workers are busy, or while one is replaced."""
+
+STOP_SECONDS: Final = 20
+"""How long requests may take to end after the server was told to stop."""
+
+_PROBE_SECONDS: Final = 5.0
+_YOUNG_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 1.0
+
+WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Factory = Callable[[Settings, Path], WsgiApplication]
+"""Builds the application of one worker: from the settings and the folder its metrics share. A function of a module, since
+it is called in another process."""
+
+
+class WorkersFailed(Exception):
+    """The web workers could not start; their log says why."""
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Open the port. Whoever connects from now on waits until the workers are there.
+
+    Raises ConfigurationError when it cannot be opened; port 0 takes any free one.
+    """
+    address = (settings.host, settings.port)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server(address, family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(
+            f"fhirhub cannot listen on port {settings.port} of {settings.host}: {reason}. "
+            "Stop the program that uses it, or choose another port with --port."
+        ) from None
+
+
+def serve(
+    settings: Settings, factory: Factory, listener: socket.socket, *, on_ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then let the requests that are being worked on end. Only from the main thread.
+
+    Arguments:
+        settings: with the real port and, for an embedded MongoDB, its URI.
+        factory: builds the application in each worker.
+        listener: from `listen`; closed at the end.
+        on_ready: called once with the base URL when `/ready` says yes; without it the line `fhirhub ready at URL` is
+            printed.
+
+    Raises WorkersFailed when a worker dies again and again before the server was ready.
+    """
+    # A worker is a fresh process: a fork would copy the locks that other threads of this one hold.
+    multiprocessing.set_start_method("spawn", force=True)
+    with listener, tempfile.TemporaryDirectory(prefix="fhirhub-") as folder:
+        server = _Server(settings, listener)
+        announce = partial(on_ready or _print_ready, settings.public_url)
+        threading.Thread(target=server.announce, args=(announce,), name="readiness", daemon=True).start()
+        try:
+            server.serve(target_loader=partial(_load, factory, settings, Path(folder)), wrap_loader=False)
+        except SystemExit:
+            # At Ctrl-C the workers hear the signal too and may end before they are told: that is no failure.
+            if not server.interrupt_signal:
+                raise WorkersFailed("The web workers do not start; the log says why.") from None
+
+
+class _Server(Granian):  # type: ignore[misc]  # granian chooses its class at run time
+    """Granian with one listening socket for all workers, which never gives up once it has been ready."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        configuration = configure_logs(settings.log_level, settings.log_format)
+        super().__init__(
+            "fhirhub",
+            address=settings.host,
+            port=listener.getsockname()[1],
+            interface=Interfaces.WSGI,
+            workers=settings.workers,
+            blocking_threads=settings.blocking_threads,
+            backlog=BACKLOG,
+            websockets=False,
+            respawn_failed_workers=True,
+            workers_kill_timeout=STOP_SECONDS,
+            log_level=LogLevels.info if settings.log_level == "debug" else LogLevels.error,
+            log_dictconfig=configuration,
+        )
+        self._listener = listener
+        self._was_ready = threading.Event()
+
+    def announce(self, on_ready: Callable[[], None]) -> None:
+        """Wait until the server answers that it is ready, then say so."""
+        while not self.interrupt_signal and not self._is_ready():
+            time.sleep(0.05)
+        if not self.interrupt_signal:
+            self._was_ready.set()
+            on_ready()
+
+    def _is_ready(self) -> bool:
+        host, port = self._listener.getsockname()[:2]
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        connection = http.client.HTTPConnection(reachable, port, timeout=_PROBE_SECONDS)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/ready")
+            return connection.getresponse().status == 200
+        return False
+
+    def _init_shared_socket(self) -> None:
+        # Granian opens a socket for each worker on Linux; a connection that waits in it dies with the worker.
+        self._ssp, self._sso = None, self._listener
+        self._shd = SocketHolder(self._listener.fileno(), False, BACKLOG)
+
+    def _respawn_workers(self, workers: list[int], *arguments: Any, **options: Any) -> None:
+        # Granian ends everything when a worker dies twice within seconds. A server that has been ready goes on, and
+        # takes a breath where its workers die young.
+        if self._was_ready.is_set():
+            if any(time.monotonic() - self.wrks[index].birth < _YOUNG_SECONDS for index in workers):
+                time.sleep(_PAUSE_SECONDS)
+            super()._respawn_workers(workers, *arguments, **options)
+            self.respawned_wrks.clear()
+        else:
+            super()._respawn_workers(workers, *arguments, **options)
+
+
+def _load(factory: Factory, settings: Settings, metrics_folder: Path) -> WsgiApplication:
+    """Build the application; runs in the worker."""
+    threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
+    application = factory(settings, metrics_folder)
+    # What start-up made lives as long as the process: no collection need look at it again.
+    gc.collect()
+    gc.freeze()
+    return application
+
+
+def _end_with_parent() -> None:
+    """Stop this worker when the process that watches it is gone, even killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _print_ready(url: str) -> None:
+    sys.stdout.write(f"fhirhub ready at {url}\n")
+    sys.stdout.flush()

@@ -1,0 +1,100 @@
+"""Collections and indexes: one collection per resource type, made before its first write.
+
+See docs/adr/0006-storage-layout.md for the shape of the documents and why these indexes.
+"""
+
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from fhirhub.errors import Failure, FhirError
+from fhirhub.settings import ConfigurationError
+from fhirhub.store.documents import DOCUMENTS, LOCK_STRIPES, Counter, Installation, Lock
+
+Document = dict[str, Any]
+
+LAYOUT: Final = 1
+"""Version of the storage layout; a change that old code cannot read raises it."""
+
+RESOURCE_INDEXES: Final = (
+    IndexModel([("k", ASCENDING), ("n", ASCENDING)], name="tokens"),
+    IndexModel([("d.p", ASCENDING), ("d.l", ASCENDING), ("d.h", ASCENDING)], name="dates"),
+    IndexModel([("n", ASCENDING)], name="created"),
+    IndexModel([("u", ASCENDING)], name="updated"),
+)
+
+
+class Collections:
+    """The collections of one database; makes those of a resource type when it is first written."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._database = database
+        self._ready: frozenset[str] = frozenset()
+        self._making = threading.Lock()
+
+    def prepare(self) -> None:
+        """Make the server's own collections and learn which resource types have theirs.
+
+        Raises:
+            ConfigurationError: the database was written with another storage layout.
+        """
+        for document in DOCUMENTS:
+            document.ensure_indexes()
+        existing = set(self._database.list_collection_names())
+        missing = {document._get_collection_name() for document in DOCUMENTS} - existing
+        for name in sorted(missing):
+            self._database.create_collection(name, check_exists=False)
+        Lock._get_collection().bulk_write(
+            [UpdateOne({"_id": n}, {"$setOnInsert": {"c": 0}}, upsert=True) for n in range(LOCK_STRIPES)], ordered=False
+        )
+        installation = Installation._get_collection().find_one_and_update(
+            {"_id": "fhirhub"},
+            {"$setOnInsert": {"layout": LAYOUT, "created": datetime.now(UTC)}},
+            upsert=True,
+            return_document=True,
+        )
+        if installation["layout"] != LAYOUT:
+            raise ConfigurationError(
+                f"The database {self._database.name!r} has storage layout {installation['layout']}, "
+                f"this fhirhub reads and writes layout {LAYOUT}."
+            )
+        self._ready = frozenset(name for name in existing if name[:1].isupper())
+
+    def process_number(self) -> int:
+        """Return a number no other process of this database was given lately (see `StampClock`)."""
+        counter = Counter._get_collection().find_one_and_update(
+            {"_id": "process"}, {"$inc": {"c": 1}}, upsert=True, return_document=True
+        )
+        return int(counter["c"])
+
+    def of(self, resource_type: str) -> Collection[Document]:
+        """Return the collection of a resource type."""
+        return self._database[resource_type]
+
+    def in_use(self) -> frozenset[str]:
+        """Return the resource types that may hold resources, those other processes have just begun included."""
+        return frozenset(name for name in self._database.list_collection_names() if name[:1].isupper())
+
+    def ensure(self, resource_types: Iterable[str]) -> None:
+        """Make the collections and indexes of these types. A transaction could not do so while others write."""
+        for name in set(resource_types) - self._ready:
+            with self._making:
+                if name in self._ready:
+                    continue
+                self._database[name].create_indexes(list(RESOURCE_INDEXES))
+                self._ready |= {name}
+
+    def require(self, resource_type: str) -> Collection[Document]:
+        """Return the collection of a type for writing in a transaction.
+
+        Raises:
+            FhirError: nobody called `ensure` for the type before the transaction began (a mistake of the caller).
+        """
+        if resource_type not in self._ready:
+            raise FhirError(Failure.INTERNAL, f"The collection of {resource_type} was not prepared.")
+        return self._database[resource_type]

@@ -1,0 +1,79 @@
+"""From what the driver raises to what the client is told.
+
+https://hl7.org/fhir/R4/http.html#Status-Codes
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    InvalidOperation,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
+
+from fhirhub.errors import Failure, FhirError
+
+RETRY_AFTER: Final = {"Retry-After": "5"}
+
+_MAX_TIME_EXPIRED: Final = 50
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn failures of a read: the database away is 503, a query that ran out of time is too costly."""
+    try:
+        yield
+    except ExecutionTimeout as error:
+        raise FhirError(Failure.TOO_COSTLY, "The search took longer than allowed; narrow it.") from error
+    except OperationFailure as error:
+        if error.code == _MAX_TIME_EXPIRED:
+            raise FhirError(Failure.TOO_COSTLY, "The search took longer than allowed; narrow it.") from error
+        raise unavailable() from error
+    except PyMongoError as error:
+        raise unavailable() from error
+
+
+def is_transient(error: PyMongoError) -> bool:
+    """Whether the same transaction may succeed when tried again."""
+    return error.has_error_label("TransientTransactionError") or isinstance(error, DuplicateKeyError)
+
+
+def write_failure(error: PyMongoError, *, committing: bool) -> FhirError:
+    """Return what a client is told when its transaction failed for good.
+
+    Arguments:
+        committing: the commit had been sent, so nobody knows whether it took effect.
+    """
+    if committing and (
+        error.has_error_label("UnknownTransactionCommitResult")
+        or isinstance(error, ConnectionFailure | NetworkTimeout | WTimeoutError)
+        or error.timeout
+    ):
+        return FhirError(
+            Failure.OUTCOME_UNKNOWN,
+            "The database did not confirm in time; whether the change was made is unknown. Read before you try again.",
+            headers=RETRY_AFTER,
+        )
+    if isinstance(error, DocumentTooLarge):
+        return FhirError(Failure.TOO_LARGE, "The resource is larger than the database can store.")
+    return unavailable()
+
+
+def unavailable() -> FhirError:
+    """Return the failure for a database that does not answer."""
+    return FhirError(
+        Failure.UNAVAILABLE, "The database is not available; nothing was changed. Try again later.", headers=RETRY_AFTER
+    )
+
+
+PERMANENT: Final = (ConfigurationError, InvalidOperation)
+"""Mistakes of this program or its set-up, never a reason to try again."""

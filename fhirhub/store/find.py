@@ -1,0 +1,220 @@
+"""Reading: current versions, old versions, histories and searches.
+
+https://hl7.org/fhir/R4/http.html#read, https://hl7.org/fhir/R4/http.html#history, https://hl7.org/fhir/R4/search.html
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, Literal
+
+import pymongo
+from pymongo.client_session import ClientSession
+
+from fhirhub.search.filter import All, Filter
+from fhirhub.store.coalescer import Coalescer, Job
+from fhirhub.store.collections import Collections
+from fhirhub.store.documents import History
+from fhirhub.store.failures import reading
+from fhirhub.store.filters import to_mongo
+from fhirhub.store.stored import Stored, from_current, from_history, history_key
+from fhirhub.store.unit_of_work import WITHOUT_ENTRIES, Key
+
+Order = Literal["created", "updated", "id"]
+
+_FIELD: Final[dict[Order, str]] = {"created": "n", "updated": "u", "id": "_id"}
+_READ_LANES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a page of search results begins and how it is sorted.
+
+    Arguments:
+        order: what the rows are sorted by; each order is unique per resource, so no two rows tie.
+        descending: the direction.
+        after: the key of the last row of the page before; None for the first page.
+        limit: most rows to return.
+    """
+
+    order: Order = "created"
+    descending: bool = True
+    after: int | str | None = None
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The part of a history that was asked for, newest first.
+
+    Arguments:
+        since: only versions made at this stamp or later.
+        at: only versions that were current at some point of [low, high).
+        before: only versions older than this stamp: where the next page begins.
+        limit: most versions to return.
+    """
+
+    since: int | None = None
+    at: tuple[int, int] | None = None
+    before: int | None = None
+    limit: int = 20
+
+
+class Find:
+    """All queries of one database. Every one of them is limited in time.
+
+    Arguments:
+        max_time_ms: most time one query may take, in milliseconds.
+        session: the transaction whose writes the queries are to see; None: what is committed.
+    """
+
+    def __init__(self, collections: Collections, *, max_time_ms: int, session: ClientSession | None = None) -> None:
+        self._collections = collections
+        self._max_time_ms = max_time_ms
+        self._seconds = max_time_ms / 1000
+        self._session = session
+        self._coalescer: Coalescer[Key, Stored | None] = Coalescer(self._read_together, lanes=_READ_LANES)
+
+    def within(self, session: ClientSession) -> "Find":
+        """Return the same queries as seen from inside a transaction."""
+        return Find(self._collections, max_time_ms=self._max_time_ms, session=session)
+
+    def current(self, resource_type: str, logical_id: str) -> Stored | None:
+        """Return the newest version (a deletion too); reads that come together share one query."""
+        return self._coalescer.run((resource_type, logical_id))
+
+    def _read_together(self, jobs: Sequence[Job[Key, Stored | None]]) -> None:
+        by_type: dict[str, set[str]] = defaultdict(set)
+        for job in jobs:
+            by_type[job.ask[0]].add(job.ask[1])
+        found: dict[Key, Stored] = {}
+        with reading(), pymongo.timeout(self._seconds):
+            for resource_type, ids in by_type.items():
+                # A find by one `_id` has a path of its own in MongoDB; `$in` has not.
+                wanted: Any = next(iter(ids)) if len(ids) == 1 else {"$in": list(ids)}
+                cursor = self._collections.of(resource_type).find(
+                    {"_id": wanted}, projection=WITHOUT_ENTRIES, session=self._session
+                )
+                for document in cursor:
+                    found[resource_type, document["_id"]] = from_current(resource_type, document)
+        for job in jobs:
+            job.answer = found.get(job.ask)
+
+    def version(self, resource_type: str, logical_id: str, version: int) -> Stored | None:
+        """Return one version, None when there is none of that number."""
+        current = self.current(resource_type, logical_id)
+        if current is None or current.version == version:
+            return current
+        with reading(), pymongo.timeout(self._seconds):
+            document = History._get_collection().find_one(
+                {"_id": history_key(resource_type, logical_id, version)}, session=self._session
+            )
+        return from_history(document) if document else None
+
+    def search(self, resource_type: str, criteria: Filter, page: Page) -> list[Stored]:
+        """Return one page of the resources that match."""
+        field = _FIELD[page.order]
+        parts = [to_mongo(criteria), {"n": {"$gt": 0}}]
+        if page.after is not None:
+            parts.append({field: {"$lt" if page.descending else "$gt": page.after}})
+        with reading(), pymongo.timeout(self._seconds):
+            cursor = self._collections.of(resource_type).find(
+                {"$and": [part for part in parts if part]},
+                projection=WITHOUT_ENTRIES,
+                sort=[(field, -1 if page.descending else 1)],
+                limit=page.limit,
+                session=self._session,
+            )
+            return [from_current(resource_type, document) for document in cursor]
+
+    def count(self, resource_type: str, criteria: Filter, *, at_most: int | None = None) -> int:
+        """Return how many resources match, counting no further than `at_most`."""
+        query = {"$and": [part for part in (to_mongo(criteria), {"n": {"$gt": 0}}) if part]}
+        limited: dict[str, Any] = {} if at_most is None else {"limit": at_most}
+        with reading(), pymongo.timeout(self._seconds):
+            if isinstance(criteria, All) and at_most is not None and self._session is None:
+                estimate = self._collections.of(resource_type).estimated_document_count()
+                if estimate > at_most:
+                    return estimate
+            return self._collections.of(resource_type).count_documents(query, session=self._session, **limited)
+
+    def history(self, span: Span, resource_type: str | None = None, logical_id: str | None = None) -> list[Stored]:
+        """Return versions of one resource, of a type or of all types, newest first."""
+        with reading(), pymongo.timeout(self._seconds):
+            if resource_type is None:
+                streams = [self._newest(name, {}, span) for name in sorted(self._collections.in_use())]
+                streams.append(self._superseded({}, span))
+            elif logical_id is None:
+                streams = [self._newest(resource_type, {}, span), self._superseded({"t": resource_type}, span)]
+            else:
+                streams = [
+                    self._newest(resource_type, {"_id": logical_id}, span),
+                    self._superseded(_versions_of(resource_type, logical_id), span),
+                ]
+            return list(islice(_merged(streams), span.limit))
+
+    def count_history(
+        self, span: Span, resource_type: str | None = None, logical_id: str | None = None, *, at_most: int
+    ) -> int | None:
+        """Return how many versions a history has in all; None when they are more than `at_most`."""
+        names = sorted(self._collections.in_use()) if resource_type is None else [resource_type]
+        own: dict[str, Any] = {} if logical_id is None else {"_id": logical_id}
+        old: dict[str, Any] = {}
+        if resource_type is not None:
+            old = {"t": resource_type} if logical_id is None else _versions_of(resource_type, logical_id)
+        total = 0
+        with reading(), pymongo.timeout(self._seconds):
+            for name in names:
+                total += self._collections.of(name).count_documents(
+                    {**own, **_within(span, superseded=False)}, limit=at_most + 1, session=self._session
+                )
+            total += History._get_collection().count_documents(
+                {**old, **_within(span, superseded=True)}, limit=at_most + 1
+            )
+        return total if total <= at_most else None
+
+    def _newest(self, resource_type: str, query: dict[str, Any], span: Span) -> Iterator[Stored]:
+        cursor = self._collections.of(resource_type).find(
+            {**query, **_within(span, superseded=False)},
+            projection=WITHOUT_ENTRIES,
+            sort=[("u", -1)],
+            limit=span.limit,
+            session=self._session,
+        )
+        return (from_current(resource_type, document) for document in cursor)
+
+    def _superseded(self, query: dict[str, Any], span: Span) -> Iterator[Stored]:
+        # The versions of one resource are in the order of their keys and of their stamps alike.
+        order = "_id" if "_id" in query else "u"
+        cursor = History._get_collection().find(
+            {**query, **_within(span, superseded=True)}, sort=[(order, -1)], limit=span.limit, session=self._session
+        )
+        return (from_history(document) for document in cursor)
+
+
+def _versions_of(resource_type: str, logical_id: str) -> dict[str, Any]:
+    # "0" follows "/" in every collation of bytes, so this is the range of all versions.
+    return {"_id": {"$gt": f"{resource_type}/{logical_id}/", "$lt": f"{resource_type}/{logical_id}0"}}
+
+
+def _within(span: Span, *, superseded: bool) -> dict[str, Any]:
+    low = span.since
+    high = min((bound for bound in (span.before, span.at and span.at[1]) if bound is not None), default=None)
+    bounds = {name: bound for name, bound in (("$gte", low), ("$lt", high)) if bound is not None}
+    query: dict[str, Any] = {"u": bounds} if bounds else {}
+    if span.at is not None:
+        # Until when a version was current; a deletion is no state to be in, it only counts when it happened.
+        lasted: dict[str, Any] = {"s": {"$gt": span.at[0]}} if superseded else {}
+        query["$or"] = [{"u": {"$gte": span.at[0]}}, {"m": {"$ne": "DELETE"}, **lasted}]
+    return query
+
+
+def _merged(streams: Iterable[Iterator[Stored]]) -> Iterator[Stored]:
+    """Merge streams sorted newest first. A version that moved to history between two reads is met once."""
+    last = None
+    for stored in heapq.merge(*streams, key=lambda stored: -stored.stamp):
+        if stored.stamp != last:
+            yield stored
+        last = stored.stamp

@@ -1,0 +1,165 @@
+"""The check of narrative: well-formed XHTML of formatting only, nothing active, nothing from outside but links and images.
+
+https://hl7.org/fhir/R4/narrative.html#xhtml
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+from xml.parsers import expat
+
+from lxml import etree
+
+from fhirhub.validation.faults import LIMIT, Faults, Scope, either, fault, shown, suggestion, wrong_json_type
+from fhirhub.validation.primitives import unwritable
+
+MAX_DEPTH: Final = 64
+"""Deepest nesting of elements; browsers and XML readers have limits of their own, this is below all of them."""
+
+_NAMESPACE: Final = "http://www.w3.org/1999/xhtml"
+
+# Chapters 7 to 11 (without 9.4) and 15 of HTML 4.0, links and images; nothing that HTML 4.0 calls deprecated.
+_ELEMENTS: Final = frozenset(
+    "div span h1 h2 h3 h4 h5 h6 address bdo em strong dfn code samp kbd var cite abbr acronym blockquote q sub sup p br pre "
+    "ul ol li dl dt dd table caption thead tfoot tbody colgroup col tr th td tt i b big small hr a img map area".split()
+)
+_EVERYWHERE: Final = "id class style title lang dir accesskey tabindex"
+_CELL: Final = "align char charoff valign"
+_ATTRIBUTES: Final = {
+    "a": "href name hreflang charset type rel rev shape coords",
+    "img": "src alt longdesc height width usemap ismap name",
+    "map": "name",
+    "area": "shape coords href nohref alt",
+    "blockquote": "cite",
+    "q": "cite",
+    "table": "summary width border frame rules cellspacing cellpadding",
+    "colgroup": f"span width {_CELL}",
+    "col": f"span width {_CELL}",
+    "thead": _CELL,
+    "tbody": _CELL,
+    "tfoot": _CELL,
+    "tr": _CELL,
+    "th": f"abbr axis headers scope rowspan colspan {_CELL}",
+    "td": f"abbr axis headers scope rowspan colspan {_CELL}",
+}
+_ALLOWED: Final = {name: frozenset(f"{_EVERYWHERE} {_ATTRIBUTES.get(name, '')}".split()) for name in _ELEMENTS}
+_XML_ATTRIBUTES: Final = frozenset(f"{{http://www.w3.org/XML/1998/namespace}}{name}" for name in ("lang", "space"))
+
+# Formatting whose tags carry no attribute that could do anything: all that is left to ask is whether it is well-formed.
+_PLAIN: Final = re.compile(
+    rf'<div xmlns="{_NAMESPACE}">'
+    rf'(?:[^<]*+</?(?:{"|".join(sorted(_ELEMENTS))})(?: (?:class|title|id|lang|colspan|rowspan)="[^"<&]*")*+ ?/?>)*+\s*'
+)
+
+_LINKS: Final = frozenset({"href", "cite", "longdesc", "usemap"})
+_LINK_SCHEMES: Final = frozenset({"http", "https", "ftp", "mailto", "tel", "urn"})
+_IMAGE_SCHEMES: Final = frozenset({"http", "https"})
+# Browsers skip blanks and controls before and inside a scheme.
+_SKIPPED: Final = re.compile(r"[\s\x00-\x20\x7f-\x9f\u00ad\u200b-\u200f\u2060-\u206f\ufeff]")
+_SCHEME: Final = re.compile(r"([^:/?#]*):")
+_IMAGE_DATA: Final = re.compile(r"data:\s*image/[a-z0-9.+\-]+(;[a-z0-9=\-]+)*,", re.IGNORECASE)
+_INNER_IMAGE: Final = re.compile(
+    r"url\(\s*(['\"]?)data:\s*image/[a-z0-9.+\-]+;base64,[a-z0-9+/=\s]*\1\s*\)", re.IGNORECASE
+)
+_ACTIVE_STYLE: Final = re.compile(
+    r"url|image\s*\(|image-set|src\s*\(|expression|@|script|behaviou?r|binding|\\|/\*|<", re.IGNORECASE
+)
+
+_parser: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+
+
+def check(value: Any, scope: Scope) -> Faults | None:
+    """Check a `Narrative.div`."""
+    if type(value) is str and value.count("</") <= MAX_DEPTH and _PLAIN.fullmatch(value) and _reads(value):
+        return None
+    if type(value) is not str:
+        return wrong_json_type(value, "XHTML in a string")
+    return _syntax_faults(value) or _examine(value)
+
+
+def _reads(value: str) -> bool:
+    """Whether a plain narrative is well-formed and says something."""
+    try:
+        expat.ParserCreate().Parse(value, True)
+    except (expat.ExpatError, UnicodeEncodeError):
+        return False
+    return re.search(r">\s*[^<\s]", value) is not None
+
+
+def _syntax_faults(value: str) -> Faults | None:
+    """Refuse what readers of XML and readers of HTML would understand differently: there the latter find active content."""
+    character = unwritable(value)
+    if character is not None:
+        return _refuse(f"{character}.")
+    if "<?" in value or "<![" in value or "<!D" in value:
+        return _refuse("processing instructions, CDATA sections and document types are not part of a narrative.")
+    if "<!-->" in value or "<!--->" in value:
+        return _refuse("a comment cannot start with > or ->.")
+    return None
+
+
+def _examine(value: str) -> Faults | None:
+    try:
+        root = etree.fromstring(value, _parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        entities = " Write characters themselves, as XHTML in FHIR has no named entities." if "ntity" in str(error) else ""
+        return _refuse(f"it is not well-formed XML: {error}.{entities}")
+    if root.tag != f"{{{_NAMESPACE}}}div":
+        return _refuse(f'its outermost element must be <div xmlns="{_NAMESPACE}">, not {shown(root.tag)}.')
+    if value.count("</") > MAX_DEPTH and _is_too_deep(root):
+        return _refuse(f"its elements are nested deeper than {MAX_DEPTH} levels.")
+    found: Faults = []
+    for element in root.iter("*"):
+        found += _element_faults(element)
+        if len(found) > LIMIT:
+            break
+    if not found and not _says_something(root):
+        return fault("txt-2", "invariant", "The narrative has neither text nor an image.")
+    return found or None
+
+
+def _refuse(why: str) -> Faults:
+    return fault("txt-1", "invariant", f"The narrative cannot be accepted: {why}")
+
+
+def _is_too_deep(root: etree._Element) -> bool:
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
+
+
+def _says_something(root: etree._Element) -> bool:
+    return any(text.strip() for text in root.itertext("*")) or root.find(f".//{{{_NAMESPACE}}}img") is not None
+
+
+def _element_faults(element: etree._Element) -> Iterator[Any]:
+    namespace, _, name = str(element.tag)[1:].rpartition("}")
+    if namespace != _NAMESPACE or name not in _ELEMENTS:
+        yield from _refuse(f"the element {shown(name)} is not allowed.{suggestion(name, _ELEMENTS)}")
+        return
+    for attribute, value in element.attrib.items():
+        why = _attribute_fault(name, str(attribute), str(value))
+        if why is not None:
+            yield from _refuse(f"{shown(str(attribute))} of <{name}> {why}.")
+
+
+def _attribute_fault(element: str, attribute: str, value: str) -> str | None:
+    if attribute not in _ALLOWED[element] and attribute not in _XML_ATTRIBUTES:
+        return "is an event handler" if attribute.lower().startswith("on") else "is not allowed"
+    if attribute in _LINKS:
+        return _link_fault(value, _LINK_SCHEMES)
+    if attribute == "src":
+        return None if _IMAGE_DATA.match(value) else _link_fault(value, _IMAGE_SCHEMES)
+    if attribute == "style" and _ACTIVE_STYLE.search(_INNER_IMAGE.sub("", value)):
+        return "can only hold styles that load nothing and run nothing"
+    return None
+
+
+def _link_fault(value: str, schemes: frozenset[str]) -> str | None:
+    scheme = _SCHEME.match(_SKIPPED.sub("", value))
+    if scheme is None or scheme[1].lower() in schemes:
+        return None
+    return f"has the scheme {shown(scheme[1])}; allowed are {either(sorted(schemes))}"

@@ -1,0 +1,121 @@
+"""The checks of what a Reference points with: literal references, their target types, fragments.
+
+https://hl7.org/fhir/R4/references.html#literal
+"""
+
+import re
+from typing import Any, Final
+
+from fhirhub.definitions import r4
+from fhirhub.model.reference import parse_reference
+from fhirhub.validation.faults import Check, Fault, Faults, Scope, either, fault, shown, suggestion
+from fhirhub.validation.primitives import primitive_check
+
+ANY: Final = "Resource"
+
+_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
+_URN: Final = re.compile(
+    r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|urn:oid:[0-2](\.(0|[1-9][0-9]*))+"
+)
+_CONDITIONAL: Final = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?\S+=\S*")
+
+
+def literal_check(targets: tuple[str, ...]) -> Check:
+    """Return the check of `Reference.reference` where references to `targets` are allowed (empty: to anything)."""
+    definitions = r4()
+    open_ended = not targets or ANY in targets
+    allowed = frozenset(definitions.resource_types if open_ended else targets)
+    is_id = _ID.fullmatch
+    text = primitive_check(definitions.type("string"))
+
+    def check(value: Any, scope: Scope) -> Faults | None:
+        if type(value) is str:
+            head, _, tail = value.partition("/")
+            if head in allowed and is_id(tail):
+                return None
+        return text(value, scope) or _examine(value, scope, allowed)
+
+    return check
+
+
+def _examine(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None:
+    """Check every literal reference that is not simply `Type/id`."""
+    if value.startswith("#"):
+        return _examine_fragment(value, scope, allowed)
+    if any(character.isspace() for character in value):
+        return _malformed(value, "it contains blanks")
+    conditional = _CONDITIONAL.fullmatch(value)
+    if conditional:
+        if not scope.conditional_references:
+            return _malformed(value, "a search in place of an id is for entries of a transaction only")
+        return _examine_type(conditional["type"], value, allowed)
+    restful = parse_reference(value)
+    if restful is not None:
+        # What stands on another server may be no FHIR at all: its path need not name a resource type.
+        if restful.base is not None and not r4().is_resource_type(restful.resource_type):
+            return None
+        return _examine_type(restful.resource_type, value, allowed)
+    if value.startswith(("urn:uuid:", "urn:oid:")):
+        return None if _URN.fullmatch(value) else _malformed(value, "what follows urn:uuid: or urn:oid: is not one")
+    if _ABSOLUTE.fullmatch(value):
+        return primitive_check(r4().type("uri"))(value, scope)
+    return _malformed(value, "it must be Type/id, an absolute URL, urn:uuid:…, urn:oid:… or #id of a contained resource")
+
+
+def _examine_fragment(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None:
+    if value == "#":
+        return None
+    contained = scope.resource.get("contained")
+    for resource in contained if isinstance(contained, list) else ():
+        if isinstance(resource, dict) and resource.get("id") == value[1:]:
+            resource_type = resource.get("resourceType")
+            return _examine_type(resource_type, value, allowed) if isinstance(resource_type, str) else None
+    return fault("ref-1", "invariant", f"No contained resource has the id that {shown(value)} points at.")
+
+
+def _examine_type(resource_type: str, value: str, allowed: frozenset[str]) -> Faults | None:
+    if resource_type in allowed:
+        return None
+    if not r4().is_resource_type(resource_type):
+        near = suggestion(resource_type, r4().resource_types)
+        return _malformed(value, f"{shown(resource_type)} is not a resource type of R4.{near}".rstrip("."))
+    return fault(
+        "reference-target",
+        "value",
+        f"{shown(value)} points at a resource of type {resource_type}; here only {either(sorted(allowed))} can stand.",
+    )
+
+
+def _malformed(value: str, why: str) -> Faults:
+    return fault("reference", "value", f"{shown(value)} is not a reference: {why}.")
+
+
+def reference_check(structure: Check, targets: tuple[str, ...]) -> Check:
+    """Return the check of a Reference to one of `targets`; `structure` checks its elements."""
+
+    def check(value: Any, scope: Scope) -> Faults | None:
+        found = structure(value, scope)
+        if found is None and "type" in value:
+            return type_faults(value, targets)
+        return found
+
+    return check
+
+
+def type_faults(value: dict[str, Any], targets: tuple[str, ...]) -> Faults | None:
+    """Check that `Reference.type` agrees with the literal reference beside it and with the allowed target types."""
+    stated = value["type"]
+    if not isinstance(stated, str) or not r4().is_resource_type(stated):
+        return None
+    if targets and ANY not in targets and stated not in targets:
+        text = f"References to {stated} are not allowed here, only to {either(sorted(targets))}."
+        return [Fault("reference-target", "value", text, ["type"])]
+    reference = value.get("reference")
+    restful = parse_reference(reference) if isinstance(reference, str) else None
+    if restful is not None and r4().is_resource_type(restful.resource_type) and restful.resource_type != stated:
+        text = f"The type says {stated}, the reference {shown(reference)} points at a {restful.resource_type}."
+        return [Fault("reference-type", "value", text, ["type"])]
+    return None
+
+

@@ -1,0 +1,82 @@
+"""From faults to issues: FHIRPath expressions, positions in the source, one closing note when there were too many.
+
+https://hl7.org/fhir/R4/operationoutcome.html
+"""
+
+import re
+from typing import Any, Final
+
+from fhirhub.definitions import TypeDefinition, r4
+from fhirhub.errors import Issue
+from fhirhub.validation.faults import LIMIT, Fault, Faults
+from fhirhub.validation.positions import Path, locate
+
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LONGEST_NAME: Final = 64
+
+
+def issues(faults: Faults, resource: Any, source: bytes | None) -> list[Issue]:
+    """Return an issue for each fault, the first `LIMIT` of them, in the order they were found."""
+    told = faults[:LIMIT]
+    paths: list[Path] = [tuple(reversed(fault.steps)) for fault in told]
+    positions = locate(source, paths) if source is not None else {}
+    out = [_issue(fault, resource, path, positions) for fault, path in zip(told, paths, strict=True)]
+    if len(faults) > LIMIT:
+        note = f"There are more findings than the {LIMIT} listed; mend these and validate again."
+        out.append(Issue("information", "too-costly", note, (), (), "more-findings"))
+    return out
+
+
+def _issue(fault: Fault, resource: Any, path: Path, positions: dict[Path, str]) -> Issue:
+    location = positions.get(path) or pointer(path)
+    return Issue("error", fault.code, fault.text, (expression(resource, path),), (location,) if location else (), fault.rule)
+
+
+def pointer(path: Path) -> str:
+    """Return the JSON Pointer of a path (https://www.rfc-editor.org/rfc/rfc6901)."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def expression(resource: Any, path: Path) -> str:
+    """Return the FHIRPath of the element at a JSON path: choices by `ofType`, companions as the primitive they extend."""
+    node = resource
+    definition = _definition(node)
+    out = definition.name if definition is not None else "Resource"
+    for step in path:
+        if isinstance(step, int):
+            out += f"[{step}]"
+        else:
+            element = None
+            if definition is not None:
+                element = definition.elements.get(step) or definition.elements.get(step.removeprefix("_"))
+            if element is None:
+                out += "." + _name(step)
+            elif element.choice is None:
+                out += "." + element.name
+            else:
+                out += f".{element.choice}.ofType({element.type})"
+            definition = None if element is None else r4().types[element.type]
+        node = _child(node, step)
+        if definition is not None and definition.name == "Resource":
+            definition = _definition(node) or definition
+    return out
+
+
+def _definition(node: Any) -> TypeDefinition | None:
+    resource_type = node.get("resourceType") if isinstance(node, dict) else None
+    return r4().types.get(resource_type) if isinstance(resource_type, str) and r4().is_resource_type(resource_type) else None
+
+
+def _child(node: Any, step: str | int) -> Any:
+    if isinstance(step, int):
+        return node[step] if isinstance(node, list) and step < len(node) else None
+    return node.get(step) if isinstance(node, dict) else None
+
+
+def _name(step: str) -> str:
+    """Return a name that is no element as FHIRPath writes it: delimited when it could not be an identifier."""
+    step = step[:_LONGEST_NAME]
+    if _IDENTIFIER.fullmatch(step):
+        return step
+    escaped = step.encode("unicode_escape").decode("ascii").replace("`", "\\`")
+    return f"`{escaped}`"

@@ -1,0 +1,148 @@
+"""From the definition of a type to the check of a JSON object: elements, cardinality, choices, resources inside resources.
+
+https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/R4/elementdefinition.html
+"""
+
+from functools import cache
+from typing import Any
+
+from fhirhub.definitions import Element, TypeDefinition, r4
+from fhirhub.validation import bindings, companions, extensions, faults, narrative, references, resources
+from fhirhub.validation.faults import LIMIT, Check, Faults, Scope, below
+from fhirhub.validation.primitives import primitive_check
+
+
+class Elements(dict[str, Check | None]):
+    """The check of each element of a type by its JSON name, compiled when the name is first met.
+
+    A name that the type does not define has None. This laziness is what lets types contain themselves, and what keeps
+    the start of the server fast: only what is used is ever compiled.
+    """
+
+    def __init__(self, definition: TypeDefinition, targets: tuple[str, ...]) -> None:
+        super().__init__()
+        self._definition = definition
+        self._targets = targets
+
+    def __missing__(self, name: str) -> Check | None:
+        if name == "resourceType" and self._definition.kind == "resource":
+            check: Check = _accept
+        elif name in self._definition.elements:
+            check = _element_check(self._definition.elements[name], self._definition, self._targets)
+        else:
+            return None
+        self[name] = check
+        return check
+
+
+def _accept(value: Any, scope: Scope) -> Faults | None:
+    # Who chose this type by the resourceType has looked at it.
+    return None
+
+
+def _element_check(element: Element, owner: TypeDefinition, targets: tuple[str, ...]) -> Check:
+    check = _item_check(element, owner, targets)
+    return _array_check(check) if element.is_array else check
+
+
+def _item_check(element: Element, owner: TypeDefinition, targets: tuple[str, ...]) -> Check:
+    match element.type:
+        case "Resource":
+            return _contained_check if element.name == "contained" else _inner_check
+        case "Reference":
+            return references.reference_check(object_check("Reference", element.targets), element.targets)
+        case "Extension":
+            return extensions.extension_check(object_check("Extension"), nested=owner.name == "Extension")
+        case "xhtml":
+            return narrative.check
+    if owner.name == "Reference" and element.name == "reference":
+        return references.literal_check(targets)
+    definition = r4().type(element.type)
+    check = primitive_check(definition) if definition.kind == "primitive-type" else object_check(element.type)
+    if element.binding is None:
+        return check
+    bound = bindings.bound_concept if element.type == "CodeableConcept" else bindings.bound_code
+    return bound(element.binding, check)
+
+
+def _array_check(item_check: Check) -> Check:
+    def check(value: Any, scope: Scope) -> Faults | None:
+        if type(value) is not list or not value:
+            return faults.not_an_array(value)
+        found: Faults | None = None
+        for index, item in enumerate(value):
+            wrong = item_check(item, scope)
+            if wrong is not None:
+                found = below(index, wrong, found)
+                if len(found) > LIMIT:
+                    break
+        return found
+
+    return check
+
+
+@cache
+def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
+    """Return the check of a JSON object of a complex type, backbone element or resource type.
+
+    Arguments:
+        type_name: the type.
+        targets: for `Reference` only, the resource types it may point at.
+    """
+    definition = r4().type(type_name)
+    elements = Elements(definition, targets)
+    required = tuple(element.name for element in definition.elements.values() if element.min)
+    choices = frozenset(name for members in definition.choices.values() for name in companions.names(members))
+    required_choices = definition.required_choices
+    is_element = definition.kind != "resource"
+
+    def check(value: Any, scope: Scope) -> Faults | None:
+        if type(value) is not dict:
+            return faults.wrong_json_type(value, "an object")
+        if is_element and len(value) < 2 and (not value or "id" in value):
+            return faults.empty_object(value)
+        found: Faults | None = None
+        for name, item in value.items():
+            element = elements[name]
+            wrong = element(item, scope) if element is not None else _undefined(definition, name, value, scope)
+            if wrong is not None:
+                if wrong := companions.without_paired_nulls(wrong, value.get("_" + name)):
+                    found = below(name, wrong, found)
+                    if len(found) > LIMIT:
+                        return found
+        for name in required:
+            if name not in value and "_" + name not in value:
+                found = (found or []) + faults.missing(definition, name)
+        if choices and len(choices.intersection(value)) > 1:
+            found = companions.several_choices(definition, value, found)
+        for choice in required_choices:
+            if value.keys().isdisjoint(companions.names(definition.choices[choice])):
+                found = (found or []) + faults.missing_choice(definition, choice)
+        return found
+
+    return check
+
+
+def _undefined(definition: TypeDefinition, name: str, value: dict[str, Any], scope: Scope) -> Faults | None:
+    """Look at a property that is no element: the companion of a primitive, or a mistake."""
+    element = definition.elements.get(name[1:]) if name[:1] == "_" else None
+    if element is None or not companions.has_companion(element):
+        return faults.unknown_element(definition, name)
+    return companions.companion(element, value, object_check(element.type), scope)
+
+
+def _inner_check(value: Any, scope: Scope) -> Faults | None:
+    """Check a resource that stands on its own inside another, as in `Bundle.entry.resource`."""
+    wrong = resources.type_faults(value)
+    if wrong is not None:
+        return wrong
+    return object_check(value["resourceType"])(value, Scope(value, scope.conditional_references))
+
+
+def _contained_check(value: Any, scope: Scope) -> Faults | None:
+    """Check a contained resource: its references point into the resource around it."""
+    wrong = resources.type_faults(value)
+    if wrong is not None:
+        return wrong
+    found = object_check(value["resourceType"])(value, scope)
+    return resources.contained_faults(value, found)

@@ -1,0 +1,24 @@
+"""What the tests of search share: a fixed clock, a base URL, and a parser that has both."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from fhirhub.model.request import Handling
+from fhirhub.search.parse import SearchQuery, parse
+
+BASE_URL = "https://hub.example.org/fhir"
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+Search = Callable[..., SearchQuery]
+
+
+@pytest.fixture
+def search() -> Search:
+    """Parse `search("Patient", ("name", "ann"), ...)`."""
+
+    def parsed(resource_type: str, *parameters: tuple[str, str], handling: Handling = "strict") -> SearchQuery:
+        return parse(resource_type, parameters, handling=handling, base_url=BASE_URL, now=lambda: NOW)
+
+    return parsed
