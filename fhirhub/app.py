@@ -1,15 +1,29 @@
-"""The composition root: the one place that wires database, interactions and HTTP together."""
+"""The composition root: the one place that wires database, interactions and HTTP together.
 
+https://hl7.org/fhir/R4/http.html, docs/architecture.md
+"""
+
+import gc
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+from flask import Flask
+
+from fhirhub.http.application import create_flask_app
+from fhirhub.http.logs import RequestLog
+from fhirhub.http.metrics import RequestMetrics
 from fhirhub.interactions.call import Call, Rules
 from fhirhub.interactions.dispatch import dispatch
+from fhirhub.interactions.openapi import openapi
+from fhirhub.interactions.routes import ROUTES
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.settings import ConfigurationError, Settings
 from fhirhub.store.database import Database, open_database
+
+_COLLECT_AFTER = (100_000, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +75,24 @@ def open_hub(
         dispatch=dispatch,
     )
     return Hub(call, database)
+
+
+def web_application(settings: Settings, metrics_folder: Path) -> Flask:
+    """Build the WSGI application of one web worker.
+
+    Arguments:
+        metrics_folder: shared by the workers, so that any of them can answer `/metrics` for all.
+    """
+    hub = open_hub(settings)
+    # A Bundle makes a million short-lived objects without a cycle; looking for cycles that often costs more than it finds.
+    gc.set_threshold(*_COLLECT_AFTER)
+    return create_flask_app(
+        hub.answer,
+        base_url=settings.public_url,
+        max_request_bytes=settings.max_request_bytes,
+        cors_origins=settings.cors_origins,
+        ready=hub.database.unavailable,
+        metrics=RequestMetrics(metrics_folder),
+        log=RequestLog(settings.log_level, settings.log_format),
+        openapi=lambda: openapi(ROUTES, settings.public_url),
+    )

@@ -6,6 +6,7 @@ The server it prepares is the one of https://hl7.org/fhir/R4/http.html.
 import ctypes
 import errno
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -78,24 +79,28 @@ def _python(version: tuple[int, ...]) -> Finding:
 
 
 def _packages() -> Finding:
+    remedy = "make install    (without the repository: python -m pip install fhirhub)"
+    try:
+        required = metadata.requires("fhirhub") or []
+    except metadata.PackageNotFoundError:
+        return Finding("Python packages", "problem", "fhirhub runs, but is not installed", remedy)
     missing = []
-    for name in _required():
+    for name in _names(required):
         try:
             import_module(name.replace("-", "_"))
         except ImportError as error:
             missing.append(f"{name} ({error})")
     if not missing:
         return Finding("Python packages", "ok", "all there")
-    remedy = "make install    (without the repository: python -m pip install fhirhub)"
     return Finding("Python packages", "problem", f"not importable: {', '.join(missing)}", remedy)
 
 
-def _required() -> Iterator[str]:
-    """Names of the distributions that fhirhub's own metadata requires, without its extras."""
-    for requirement in metadata.requires("fhirhub") or ():
+def _names(requirements: Iterable[str]) -> Iterator[str]:
+    """The distributions that requirements of a package's metadata name, those of its extras left out."""
+    for requirement in requirements:
         name, _, marker = requirement.partition(";")
         if "extra" not in marker:
-            yield name.split(">")[0].split("=")[0].strip()
+            yield re.split(r"[^\w.-]", name, maxsplit=1)[0]
 
 
 def _own_mongodb(uri: str) -> Iterator[Finding]:

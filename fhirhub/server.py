@@ -4,6 +4,7 @@ What they serve is https://hl7.org/fhir/R4/http.html. Each worker builds an appl
 """
 
 import contextlib
+import errno
 import gc
 import http.client
 import multiprocessing
@@ -20,10 +21,10 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Final
 
-from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
-from granian.net import SocketHolder
+from granian.net import SocketHolder  # type: ignore[attr-defined]  # imported there for others, without saying so
+from granian.server.mp import MPServer
 
 from fhirhub.http.logs import configure_logs
 from fhirhub.settings import ConfigurationError, Settings
@@ -40,7 +41,7 @@ _PAUSE_SECONDS: Final = 1.0
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Factory = Callable[[Settings, Path], WsgiApplication]
-"""Builds the application of one worker: from the settings and the folder its metrics share. A function of a module, since
+"""Builds the application of one worker, from the settings and the folder its metrics share. A function of a module:
 it is called in another process."""
 
 
@@ -58,10 +59,10 @@ def listen(settings: Settings) -> socket.socket:
     try:
         return socket.create_server(address, family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        reason = "another program uses it; stop that, or choose another port with --port" if taken else str(error)
         raise ConfigurationError(
-            f"fhirhub cannot listen on port {settings.port} of {settings.host}: {reason}. "
-            "Stop the program that uses it, or choose another port with --port."
+            f"fhirhub cannot listen on port {settings.port} of {settings.host}: {reason}."
         ) from None
 
 
@@ -93,7 +94,7 @@ def serve(
                 raise WorkersFailed("The web workers do not start; the log says why.") from None
 
 
-class _Server(Granian):  # type: ignore[misc]  # granian chooses its class at run time
+class _Server(MPServer):
     """Granian with one listening socket for all workers, which never gives up once it has been ready."""
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
@@ -134,8 +135,11 @@ class _Server(Granian):  # type: ignore[misc]  # granian chooses its class at ru
 
     def _init_shared_socket(self) -> None:
         # Granian opens a socket for each worker on Linux; a connection that waits in it dies with the worker.
-        self._ssp, self._sso = None, self._listener
-        self._shd = SocketHolder(self._listener.fileno(), False, BACKLOG)
+        self._ssp: Any = None
+        self._sso: Any = self._listener
+        # The published types of both are those of another platform: descriptor, whether it is a Unix socket, backlog.
+        holder: Any = SocketHolder
+        self._shd: Any = holder(self._listener.fileno(), False, BACKLOG)
 
     def _respawn_workers(self, workers: list[int], *arguments: Any, **options: Any) -> None:
         # Granian ends everything when a worker dies twice within seconds. A server that has been ready goes on, and

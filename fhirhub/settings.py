@@ -6,6 +6,7 @@ What the settings change is described at https://hl7.org/fhir/R4/http.html.
 
 import argparse
 import ipaddress
+import math
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -59,10 +60,14 @@ def _base_url(value: str) -> None:
         raise ValidationError("expected an absolute http or https URL without query and fragment")
 
 
+def _cache(value: float) -> None:
+    if not 0.25 <= value < math.inf:  # what mongod accepts; false for NaN, too
+        raise ValidationError("expected at least 0.25")
+
+
 _AT_LEAST_1 = validate.Range(min=1, error="expected a number of at least 1")
 _PORT = validate.Range(min=0, max=65535, error="expected a port from 0 (any free one) to 65535")
 _DATABASE = validate.Regexp(r"[A-Za-z0-9_-]{1,38}\Z", error="expected 1 to 38 letters, digits, '_' or '-'")
-_CACHE = validate.Range(min=0.25, error="expected at least 0.25")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class Settings:
     )
     database: str = _setting("fhirhub", "name of the database", _DATABASE)
     mongod: Path | None = _setting(None, "mongod program of the embedded MongoDB; otherwise PATH, then [embedded]")
-    mongod_cache_gb: float = _setting(1.0, "cache of the embedded MongoDB in GB", _CACHE)
+    mongod_cache_gb: float = _setting(1.0, "cache of the embedded MongoDB in GB", _cache)
     workers: int = _setting(1, "web worker processes", _AT_LEAST_1)
     blocking_threads: int = _setting(32, "threads of each web worker", _AT_LEAST_1)
     max_request_bytes: int = _setting(100 * MIB, "largest request body in bytes, after decompression", _AT_LEAST_1)
@@ -321,9 +326,8 @@ _REFERENCE = """# Settings
 Every setting has a key in `fhirhub.toml`, a variable and an option of the commands it concerns. An option wins over a
 variable, a variable over the file, the file over the default. The file is `./fhirhub.toml`, or the one that
 `FHIRHUB_CONFIG` names. Relative paths in the file count from the file's folder, all others from the current one.
-A list in a variable or an option is separated by commas; an empty variable counts as absent. An unknown key or
-a value of the wrong type stops the start,
-and all problems are named at once.
+A list in a variable or an option is separated by commas; an empty variable counts as absent. An unknown key or a value
+of the wrong type stops the start, and all problems are named at once.
 
 | key | variable | option | value | default | what it does |
 |---|---|---|---|---|---|

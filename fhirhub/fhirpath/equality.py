@@ -5,7 +5,7 @@ http://hl7.org/fhirpath/N1/#equality
 
 import re
 from collections.abc import Hashable, Iterable
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
 from fhirhub.fhirpath import quantity, temporal
@@ -15,6 +15,7 @@ from fhirhub.fhirpath.schema import r4_schema
 _SYSTEM_OF = r4_schema().system_of
 NUMBERS: Final = frozenset({"System.Integer", "System.Decimal"})
 DATES: Final = frozenset({"System.Date", "System.DateTime"})
+_WIDE: Final = Context(prec=200)
 _WHITESPACE: Final = re.compile(r"\s+")
 
 
@@ -95,9 +96,11 @@ def equivalent(left: Node, right: Node) -> bool:
 
 def _equivalent_numbers(left: Any, right: Any) -> bool:
     a, b = Decimal(left), Decimal(right)
+    if max(abs(a.adjusted()), abs(b.adjusted())) > quantity.MAX_EXPONENT:
+        return a == b
     digits = min(quantity.places(a.normalize()), quantity.places(b.normalize()))
     unit = Decimal(1).scaleb(-digits)
-    return a.quantize(unit, ROUND_HALF_UP) == b.quantize(unit, ROUND_HALF_UP)
+    return a.quantize(unit, ROUND_HALF_UP, _WIDE) == b.quantize(unit, ROUND_HALF_UP, _WIDE)
 
 
 def _equivalent_json(left: Any, right: Any) -> bool:

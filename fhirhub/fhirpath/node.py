@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/fhirpath.html#paths, https://hl7.org/fhir/R4/json.html#p
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fhirhub.fhirpath.schema import Branch, r4_schema
@@ -26,7 +26,7 @@ class Node:
 
     value: Any
     type: str
-    parent: "Node | None" = None
+    parent: "Node | None" = field(default=None, repr=False)
     key: str | None = None
     index: int | None = None
 

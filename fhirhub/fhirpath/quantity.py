@@ -14,6 +14,9 @@ from fhirhub.fhirpath.units import Unit, multiply, parse_unit
 
 UCUM: Final = "http://unitsofmeasure.org"
 
+MAX_EXPONENT: Final = 60
+"""Numbers of this many digits before the point, or zeros after it, are not calculated with."""
+
 CALENDAR_UNITS: Final[Mapping[str, str]] = MappingProxyType(
     {name: name.removesuffix("s") for unit in ("year", "month", "week", "day", "hour", "minute", "second", "millisecond")
      for name in (unit, unit + "s")}
@@ -51,11 +54,13 @@ def quantity_json(value: Decimal, unit: str, calendar: bool = False) -> dict[str
 
 
 def from_json(raw: Any) -> Quantity | None:
-    """Return what a FHIR Quantity says; None without a number, or with a comparator, which makes it a range."""
+    """Return what a FHIR Quantity says; None without a number that can be calculated with, or with a comparator, which makes it a range."""
     if not isinstance(raw, dict) or "comparator" in raw:
         return None
     value = raw.get("value")
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    if abs(Decimal(value).adjusted()) > MAX_EXPONENT:
         return None
     system, code, unit = raw.get("system"), raw.get("code"), raw.get("unit")
     if system == UCUM and isinstance(code, str):

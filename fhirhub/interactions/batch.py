@@ -3,7 +3,9 @@
 https://hl7.org/fhir/R4/http.html#transaction
 """
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from fhirhub.errors import Failure, FhirError, operation_outcome
 from fhirhub.interactions.body import resource_of
@@ -13,6 +15,8 @@ from fhirhub.interactions.entries import BundleEntry, requests_of
 from fhirhub.interactions.transaction import transaction
 from fhirhub.model.json import Json
 from fhirhub.model.request import FhirRequest, FhirResponse
+
+_log: Final = logging.getLogger("fhirhub.batch")
 
 
 def system(request: FhirRequest, call: Call) -> FhirResponse:
@@ -42,7 +46,12 @@ def batch(bundle: Json, request: FhirRequest, call: Call) -> FhirResponse:
                 raise FhirError(Failure.INVALID, "A batch cannot contain a batch or transaction.")
             return answered(call.dispatch(found.request, call), call.base_url)
         except FhirError as error:
-            return answered(FhirResponse(error.status), call.base_url, operation_outcome(error.issues))
+            failure = error
+        except Exception:
+            # The entries before this one are done; their answers must reach the client.
+            _log.exception("request %s: a batch entry failed", request.request_id)
+            failure = FhirError(Failure.INTERNAL, "The server failed on this entry; its log says why.")
+        return answered(FhirResponse(failure.status), call.base_url, operation_outcome(failure.issues))
 
     with ThreadPoolExecutor(call.rules.batch_threads) as threads:
         rows = list(threads.map(run, requests_of(bundle, request, call)))

@@ -69,10 +69,11 @@ def rewritable(entries: Iterable[BundleEntry]) -> list[EntryLink]:
     for entry in entries:
         if not isinstance(entry.request.body, dict) or entry.request.method not in {"POST", "PUT"}:
             continue
-        for link in links(entry.request.body):
-            text = link.original
-            if link.kind == "narrative" or text in full_urls or (link.kind == "reference" and not text.startswith("#")):
-                found.append(EntryLink(entry, link))
+        found += [
+            EntryLink(entry, link)
+            for link in links(entry.request.body, full_urls)
+            if link.kind != "reference" or not link.original.startswith("#")
+        ]
     return found
 
 

@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/http.html#trules, https://hl7.org/fhir/R4/bundle.html#re
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal
@@ -19,6 +19,9 @@ _LINK_TYPES: Final = frozenset({"uri", "url", "oid", "uuid", "canonical"})
 _NARRATIVE_LINK: Final = re.compile(r"""(?P<name>\s(?:href|src)=)(?P<quote>["'])(?P<url>[^"']*)(?P=quote)""")
 
 
+_Step = tuple[Any, str, int | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """One place that holds a link: `holder[key]`, and what stood there when it was found.
@@ -30,7 +33,17 @@ class Link:
     key: str | int
     kind: Kind
     original: str
-    path: str
+    _step: _Step
+
+    @property
+    def path(self) -> str:
+        """The FHIRPath of the place."""
+        steps = []
+        step: _Step | None = self._step
+        while step is not None:
+            step, name, index = step
+            steps.append(name if index is None else f"{name}[{index}]")
+        return ".".join(reversed(steps))
 
     def rewrite(self, target: Callable[[str], str | None]) -> None:
         """Put `target(link)` in the place of what stood there originally; where it returns None nothing changes.
@@ -48,11 +61,17 @@ def _relinked(match: re.Match[str], target: Callable[[str], str | None]) -> str:
     return match[0] if found is None else match["name"] + quoteattr(found)
 
 
-def links(resource: Json) -> Iterator[Link]:
-    """Yield every link of a resource, contained resources and extensions included, typed by the definitions."""
+def links(resource: Json, uris: Container[str]) -> list[Link]:
+    """Return the links of a resource, contained resources and extensions included, typed by the definitions.
+
+    Arguments:
+        uris: the values for which an element of a URI type counts as a link; a code system's URL is none.
+    """
+    found: list[Link] = []
     resource_type = resource.get("resourceType")
     if isinstance(resource_type, str) and r4().is_resource_type(resource_type):
-        yield from _walk(resource, resource_type, resource_type)
+        _walk(resource, resource_type, (None, resource_type, None), uris, found)
+    return found
 
 
 @cache
@@ -63,40 +82,41 @@ def _ways(type_name: str) -> dict[str, str]:
         kind = r4().types[element.type].kind
         if kind != "primitive-type" or element.type in _LINK_TYPES or element.type == "xhtml":
             ways[name] = element.type
-    # Identifier.system and friends name things, they do not link to them.
     if type_name == "Reference":
         ways["reference"] = "Reference.reference"
-        ways.pop("type", None)
+        # Names a type, links to nothing.
+        del ways["type"]
     return ways
 
 
-def _walk(node: Json, type_name: str, path: str) -> Iterator[Link]:
+def _walk(node: Json, type_name: str, step: _Step, uris: Container[str], found: list[Link]) -> None:
     ways = _ways(type_name)
     for name, value in node.items():
         below = ways.get(name)
         if below is None:
             continue
-        here = f"{path}.{name}"
-        if isinstance(value, list):
+        if type(value) is list:
             for index, item in enumerate(value):
-                yield from _at(value, index, item, below, f"{here}[{index}]")
+                _at(value, index, item, below, (step, name, index), uris, found)
         else:
-            yield from _at(node, name, value, below, here)
+            _at(node, name, value, below, (step, name, None), uris, found)
 
 
-def _at(holder: Any, key: str | int, value: Any, type_name: str, path: str) -> Iterator[Link]:
-    if isinstance(value, str):
+def _at(
+    holder: Any, key: str | int, value: Any, type_name: str, step: _Step, uris: Container[str], found: list[Link]
+) -> None:
+    if type(value) is str:
         if type_name == "Reference.reference":
-            yield Link(holder, key, "reference", value, path)
+            found.append(Link(holder, key, "reference", value, step))
         elif type_name == "xhtml":
             if "href=" in value or "src=" in value:
-                yield Link(holder, key, "narrative", value, path)
-        elif type_name in _LINK_TYPES:
-            yield Link(holder, key, "uri", value, path)
-    elif isinstance(value, dict):
+                found.append(Link(holder, key, "narrative", value, step))
+        elif value in uris and type_name in _LINK_TYPES:
+            found.append(Link(holder, key, "uri", value, step))
+    elif type(value) is dict:
         if type_name == "Resource":
             resource_type = value.get("resourceType")
             if isinstance(resource_type, str) and r4().is_resource_type(resource_type):
-                yield from _walk(value, resource_type, path)
+                _walk(value, resource_type, step, uris, found)
         elif type_name in r4().types:
-            yield from _walk(value, type_name, path)
+            _walk(value, type_name, step, uris, found)

@@ -18,6 +18,7 @@ Json = dict[str, Any]
 MAX_DEPTH: Final = 64
 """Deepest nesting of objects and arrays that is read (a Questionnaire of thirty levels fits)."""
 
+_CONTAINERS: Final = frozenset({dict, list})
 _decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 _canonical_encoder: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")
@@ -85,8 +86,8 @@ def _refuse_depth(data: bytes, value: object) -> None:
         level = [
             child
             for node in level
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, dict | list)
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in _CONTAINERS
         ]
         if not level:
             return

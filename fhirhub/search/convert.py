@@ -137,7 +137,8 @@ def _reference(code: str, value: Json, into: Collector) -> bool:
     return found
 
 
-def _resource(code: str, value: Json, into: Collector) -> bool:
+def embedded(code: str, value: Json, into: Collector) -> bool:
+    """A resource that stands where a reference could point to it: the first one of a document or message."""
     if "id" not in value:
         return False
     into.tokens[f"{code}={value['resourceType']}/{value['id']}"] = None
@@ -184,7 +185,7 @@ CONVERTERS: Final[Mapping[SearchParameterType, Mapping[str, Converter]]] = Mappi
             "Coding": _coding,
             "Identifier": _identifier,
             "ContactPoint": _contact_point,
-            "boolean": _boolean,
+            **dict.fromkeys(("boolean", "System.Boolean"), _boolean),
             "Extension": _extension("token"),
             **dict.fromkeys(_TEXTS, _code),
         },
@@ -202,7 +203,6 @@ CONVERTERS: Final[Mapping[SearchParameterType, Mapping[str, Converter]]] = Mappi
         },
         "reference": {
             "Reference": _reference,
-            "Resource": _resource,
             "Extension": _extension("reference"),
             **dict.fromkeys(("canonical", "uri", "url"), _pointer),
         },

@@ -32,13 +32,13 @@ def canonical_criteria(resource_type: str, query_string: str) -> str:
     """
     parts = []
     for name, value in _pairs(resource_type, query_string):
-        alternatives = sorted({syntax.escape(_plain(name, part)) for part in syntax.alternatives(name, value)})
+        alternatives = sorted({_escaped_once(name, part) for part in syntax.alternatives(name, value)})
         parts.append(f"{name}={','.join(alternatives)}")
     return f"{resource_type}?{'&'.join(sorted(set(parts)))}"
 
 
-def _plain(name: str, part: str) -> str:
-    return "|".join(syntax.unescape(each) for each in syntax.split(name, part, "|"))
+def _escaped_once(name: str, part: str) -> str:
+    return "|".join(syntax.escape(syntax.unescape(each)) for each in syntax.split(name, part, "|"))
 
 
 def _pairs(resource_type: str, query_string: str) -> list[tuple[str, str]]:

@@ -13,9 +13,10 @@ from typing import Any
 from fhirhub.definitions import r4
 from fhirhub.fhirpath import compile_expression
 from fhirhub.model.json import Json
-from fhirhub.search.convert import CONVERTERS, Collector, Converter, is_indexed, points_to
+from fhirhub.search.convert import CONVERTERS, Collector, Converter, embedded, is_indexed, points_to
 from fhirhub.search.paths import branches
 from fhirhub.search.values import IndexEntries
+
 
 @dataclass(frozen=True, slots=True)
 class _Target:
@@ -86,7 +87,10 @@ def _plan(resource_type: str) -> _Plan:
         if not is_indexed(parameter, resource_type):
             continue
         for branch in branches(parameter, resource_type):
-            targets[branch.expression].append(_Target(parameter.code, CONVERTERS[parameter.type], branch.only))
+            converters = CONVERTERS[parameter.type]
+            if any(element.type == "Resource" for element in branch.elements):
+                converters = MappingProxyType(dict.fromkeys(parameter.target, embedded))
+            targets[branch.expression].append(_Target(parameter.code, converters, branch.only))
             properties[branch.expression] = branch.properties
     always: list[_Source] = []
     by_property: dict[str, list[_Source]] = defaultdict(list)

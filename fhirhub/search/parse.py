@@ -18,9 +18,10 @@ from fhirhub.search.predicates import MODIFIERS, is_supported, predicate
 from fhirhub.search.result_parameters import ResultParameters, SortKey, Summary, Total, nearest
 from fhirhub.search.syntax import bad_value
 
-NOT_SUPPORTED: Final = frozenset(
-    "_contained _containedType _content _filter _has _include _list _query _revinclude _score _text _type".split()
-)
+NOT_SUPPORTED: Final = (
+    "_contained", "_containedType", "_content", "_filter", "_has", "_include", "_list", "_query", "_revinclude",
+    "_score", "_text", "_type",
+)  # fmt: skip
 """Parameters that stand for more than values of the resource, and have no support here yet."""
 
 

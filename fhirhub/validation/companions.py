@@ -7,7 +7,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from fhirhub.definitions import Element, TypeDefinition, r4
-from fhirhub.validation.faults import Check, Faults, Scope, below, fault, json_type, not_an_array, wrong_json_type
+from fhirhub.validation.faults import (
+    Check,
+    Faults,
+    Scope,
+    below,
+    fault,
+    json_type,
+    missing_choice,
+    not_an_array,
+    wrong_json_type,
+)
 from fhirhub.validation.primitives import primitive_check
 
 
@@ -23,13 +33,15 @@ def names(members: Iterable[Element]) -> list[str]:
     return [prefix + element.name for element in members for prefix in ("", "_")]
 
 
-def several_choices(definition: TypeDefinition, value: dict[str, Any], found: Faults | None) -> Faults | None:
-    """Add to `found` each choice of which more than one member is given."""
+def choice_faults(definition: TypeDefinition, given: frozenset[str], found: Faults | None) -> Faults | None:
+    """Add to `found` each choice of which more than one member is `given`, or none though one is required."""
     for choice, members in definition.choices.items():
-        given = [element.name for element in members if element.name in value or "_" + element.name in value]
-        if len(given) > 1:
-            text = f"{definition.name}.{choice}[x] can be given once, here it is given as {' and as '.join(given)}."
-            found = (found or []) + fault("choice", "structure", text, given[1])
+        present = [element.name for element in members if element.name in given or "_" + element.name in given]
+        if len(present) > 1:
+            text = f"{definition.name}.{choice}[x] can be given once, here it is given as {' and as '.join(present)}."
+            found = (found or []) + fault("choice", "structure", text, present[1])
+        elif not present and choice in definition.required_choices:
+            found = (found or []) + missing_choice(definition, choice)
     return found
 
 
@@ -77,6 +89,6 @@ def _one(own: Any, value: Any, structure: Check, scope: Scope) -> Faults | None:
     if "value" in own:
         return fault("companion", "structure", "The value itself stands under the name without underscore.", "value")
     if value is not None and own.keys() == {"id"}:
-        wrong = primitive_check(r4().type("string"))(own["id"], scope)
+        wrong = primitive_check("string")(own["id"], scope)
         return below("id", wrong, None) if wrong is not None else None
     return structure(own, scope)

@@ -24,10 +24,16 @@ def extension_check(structure: Check, *, nested: bool) -> Check:
         if not nested and type(url) is str and url[:4] != "http" and not _ABSOLUTE.fullmatch(url):
             text = f"{shown(url)} names no extension: outside of other extensions the url must be absolute."
             found = (found or []) + fault("extension-url", "value", text, "url")
-        has_value = any(name.startswith(("value", "_value")) for name in value)
-        if has_value is ("extension" in value):
-            text = "An extension has either a value or extensions of its own" + (", not both." if has_value else ".")
-            found = (found or []) + fault("ext-1", "invariant", text)
+        if len(value) != 2 or "url" not in value or "id" in value:
+            return _one_content(value, found)
         return found
 
     return check
+
+
+def _one_content(value: dict[str, Any], found: Faults | None) -> Faults | None:
+    has_value = any(name.startswith(("value", "_value")) for name in value)
+    if has_value is ("extension" in value):
+        text = "An extension has either a value or extensions of its own" + (", not both." if has_value else ".")
+        found = (found or []) + fault("ext-1", "invariant", text)
+    return found

@@ -151,11 +151,14 @@ def not_an_array(value: object) -> Faults:
     return fault("array", "structure", f"This element repeats: give an array, not {json_type(value)}.")
 
 
-def empty_object(value: dict[str, Any]) -> Faults:
-    """An element without any content."""
-    if value:
-        return fault("ele-1", "invariant", "An element needs a value or children; this one has only an id.")
+def empty_object() -> Faults:
+    """An object without properties."""
     return fault("empty", "structure", "An object cannot be empty; leave the element out.")
+
+
+def only_an_id() -> Faults:
+    """An element with nothing but an id."""
+    return fault("ele-1", "invariant", "An element needs a value or children; this one has only an id.")
 
 
 def unknown_element(definition: TypeDefinition, name: str) -> Faults:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
-from fhirhub.definitions import TypeDefinition
+from fhirhub.definitions import r4
 from fhirhub.validation.faults import Check, Faults, Scope, bad_value, shown, wrong_json_type
 
 MAX_TEXT: Final = 1024 * 1024
@@ -30,9 +31,10 @@ _INTEGERS: Final = {"integer": (-(2**31), 2**31 - 1), "unsignedInt": (0, 2**31 -
 # What XML 1.0 cannot carry, and so no exchange format of FHIR can: controls, halves of surrogate pairs, noncharacters.
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-# What https://www.rfc-editor.org/rfc/rfc3986#appendix-A leaves no place for. `|` stays, which canonicals and searches
-# need, and so do letters beyond ASCII, which the specification's own pattern lets through.
-_NO_URI: Final = re.compile(r"[\s<>\"{}\\^`]")
+# What RFC 3986 leaves no place for and no writer means: blanks, and the signs that enclose a URI in text.
+_NO_URI: Final = re.compile(r"[\s<>\"]")
+
+_YEAR: Final = "([0-9]([0-9]([0-9][1-9]|[1-9]0)|[1-9]00)|[1-9]000)"
 
 _EXPECTED: Final = {
     "date": "a date is YYYY, YYYY-MM or YYYY-MM-DD",
@@ -46,9 +48,10 @@ _EXPECTED: Final = {
 }
 
 
-def primitive_check(definition: TypeDefinition) -> Check:
+@cache
+def primitive_check(name: str) -> Check:
     """Return the check of a primitive type (any but `xhtml`) as its definition says."""
-    name = definition.name
+    definition = r4().type(name)
     if name == "boolean":
         return _boolean
     if name == "decimal":
@@ -61,10 +64,17 @@ def primitive_check(definition: TypeDefinition) -> Check:
         return _text(name)
     if name in {"uri", "url", "canonical"}:
         return _uri(name)
-    pattern = re.compile(definition.regex or "", re.ASCII)
+    if name == "code":
+        return _code(re.compile(definition.regex or "", re.ASCII))
+    pattern = re.compile(_quicker(definition.regex or ""), re.ASCII)
     if name in {"date", "dateTime", "instant"}:
         return _calendar(name, pattern)
     return _pattern(name, pattern)
+
+
+def _quicker(regex: str) -> str:
+    """Return a regex for the same strings that takes half the time on dates: groups without capture, the year simply."""
+    return regex.replace(_YEAR, "(?!0000)[0-9]{4}").replace("(", "(?:").replace("(?:?", "(?")
 
 
 def unwritable(value: str) -> str | None:
@@ -137,11 +147,10 @@ def _refuse_text(name: str, value: Any) -> Faults | None:
 
 
 def _uri(name: str) -> Check:
-    wrong_character = _NO_URI.search
-
     def check(value: Any, scope: Scope) -> Faults | None:
-        if type(value) is str and value and value.isprintable() and not wrong_character(value):
-            return None
+        if type(value) is str and value and value.isprintable():
+            if " " not in value and "<" not in value and ">" not in value and '"' not in value:
+                return None
         return _refuse_uri(name, value)
 
     return check
@@ -154,6 +163,17 @@ def _refuse_uri(name: str, value: Any) -> Faults | None:
         return found
     what = "a blank" if wrong[0].isspace() else shown(wrong[0])
     return bad_value(value, name, f"it contains {what} at position {wrong.start() + 1}, which must be percent-encoded")
+
+
+def _code(pattern: re.Pattern[str]) -> Check:
+    fullmatch = pattern.fullmatch
+
+    def check(value: Any, scope: Scope) -> Faults | None:
+        if type(value) is str and value and value.isprintable() and " " not in value:
+            return None
+        return _refuse_pattern("code", value, fullmatch)
+
+    return check
 
 
 def _pattern(name: str, pattern: re.Pattern[str]) -> Check:

@@ -27,7 +27,7 @@ def literal_check(targets: tuple[str, ...]) -> Check:
     open_ended = not targets or ANY in targets
     allowed = frozenset(definitions.resource_types if open_ended else targets)
     is_id = _ID.fullmatch
-    text = primitive_check(definitions.type("string"))
+    text = primitive_check("string")
 
     def check(value: Any, scope: Scope) -> Faults | None:
         if type(value) is str:
@@ -59,7 +59,7 @@ def _examine(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None
     if value.startswith(("urn:uuid:", "urn:oid:")):
         return None if _URN.fullmatch(value) else _malformed(value, "what follows urn:uuid: or urn:oid: is not one")
     if _ABSOLUTE.fullmatch(value):
-        return primitive_check(r4().type("uri"))(value, scope)
+        return primitive_check("uri")(value, scope)
     return _malformed(value, "it must be Type/id, an absolute URL, urn:uuid:…, urn:oid:… or #id of a contained resource")
 
 

@@ -15,8 +15,9 @@ from fhirhub.validation.primitives import primitive_check
 class Elements(dict[str, Check | None]):
     """The check of each element of a type by its JSON name, compiled when the name is first met.
 
-    A name that the type does not define has None. This laziness is what lets types contain themselves, and what keeps
-    the start of the server fast: only what is used is ever compiled.
+    None stands for names that cannot be checked by their value alone: what the type does not define, companions, and
+    elements that depend on those beside them. This laziness is what lets types contain themselves, and what keeps the
+    start of the server fast: only what is used is ever compiled.
     """
 
     def __init__(self, definition: TypeDefinition, targets: tuple[str, ...]) -> None:
@@ -25,10 +26,11 @@ class Elements(dict[str, Check | None]):
         self._targets = targets
 
     def __missing__(self, name: str) -> Check | None:
-        if name == "resourceType" and self._definition.kind == "resource":
+        definition = self._definition
+        if name == "resourceType" and definition.kind == "resource":
             check: Check = _accept
-        elif name in self._definition.elements:
-            check = _element_check(self._definition.elements[name], self._definition, self._targets)
+        elif name in definition.elements and (definition.kind == "resource" or name != "id"):
+            check = _element_check(definition.elements[name], definition, self._targets)
         else:
             return None
         self[name] = check
@@ -58,7 +60,7 @@ def _item_check(element: Element, owner: TypeDefinition, targets: tuple[str, ...
     if owner.name == "Reference" and element.name == "reference":
         return references.literal_check(targets)
     definition = r4().type(element.type)
-    check = primitive_check(definition) if definition.kind == "primitive-type" else object_check(element.type)
+    check = primitive_check(element.type) if definition.kind == "primitive-type" else object_check(element.type)
     if element.binding is None:
         return check
     bound = bindings.bound_concept if element.type == "CodeableConcept" else bindings.bound_code
@@ -93,38 +95,36 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
     elements = Elements(definition, targets)
     required = tuple(element.name for element in definition.elements.values() if element.min)
     choices = frozenset(name for members in definition.choices.values() for name in companions.names(members))
-    required_choices = definition.required_choices
-    is_element = definition.kind != "resource"
+    demands = bool(required or choices)
 
     def check(value: Any, scope: Scope) -> Faults | None:
         if type(value) is not dict:
             return faults.wrong_json_type(value, "an object")
-        if is_element and len(value) < 2 and (not value or "id" in value):
-            return faults.empty_object(value)
         found: Faults | None = None
         for name, item in value.items():
             element = elements[name]
-            wrong = element(item, scope) if element is not None else _undefined(definition, name, value, scope)
-            if wrong is not None:
-                if wrong := companions.without_paired_nulls(wrong, value.get("_" + name)):
-                    found = below(name, wrong, found)
-                    if len(found) > LIMIT:
-                        return found
-        for name in required:
-            if name not in value and "_" + name not in value:
-                found = (found or []) + faults.missing(definition, name)
-        if choices and len(choices.intersection(value)) > 1:
-            found = companions.several_choices(definition, value, found)
-        for choice in required_choices:
-            if value.keys().isdisjoint(companions.names(definition.choices[choice])):
-                found = (found or []) + faults.missing_choice(definition, choice)
-        return found
+            wrong = element(item, scope) if element is not None else _beside(definition, name, value, scope)
+            if wrong is not None and (wrong := companions.without_paired_nulls(wrong, value.get("_" + name))):
+                found = below(name, wrong, found)
+                if len(found) > LIMIT:
+                    return found
+        if demands:
+            for name in required:
+                if name not in value and "_" + name not in value:
+                    found = (found or []) + faults.missing(definition, name)
+            if choices:
+                given = choices.intersection(value)
+                if len(given) != 1:
+                    found = companions.choice_faults(definition, given, found)
+        return found if value else faults.empty_object()
 
     return check
 
 
-def _undefined(definition: TypeDefinition, name: str, value: dict[str, Any], scope: Scope) -> Faults | None:
-    """Look at a property that is no element: the companion of a primitive, or a mistake."""
+def _beside(definition: TypeDefinition, name: str, value: dict[str, Any], scope: Scope) -> Faults | None:
+    """Check a property for which the object around it counts; it may be a mistake."""
+    if name == "id" and name in definition.elements:
+        return faults.only_an_id() if len(value) == 1 else primitive_check("string")(value[name], scope)
     element = definition.elements.get(name[1:]) if name[:1] == "_" else None
     if element is None or not companions.has_companion(element):
         return faults.unknown_element(definition, name)

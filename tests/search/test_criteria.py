@@ -64,7 +64,7 @@ def test_canonical_criteria_are_equal_for_equal_criteria() -> None:
             "identifier=http://a|1&gender=male,female",
             "?gender=female%2Cmale&identifier=http%3A//a%7C1",
             "Patient?gender=male,female,male&identifier=http://a|1&identifier=http://a|1",
-            "identifier=http://a|\\1&gender=male,female".replace("\\1", "1"),
+            "gender=male,female&identifier=http://a|1",
         )
     }
     assert texts == {"Patient?gender=female,male&identifier=http://a|1"}

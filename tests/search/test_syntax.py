@@ -31,7 +31,7 @@ def test_escaped_texts_come_back_as_they_were(texts: list[str]) -> None:
 
 @pytest.mark.parametrize("value", ["", ",", "a,", ",a", "a,,b", "a, ,b"])
 def test_empty_alternatives_are_refused(value: str) -> None:
-    with pytest.raises(FhirError, match="Search parameter name: .*empty") as caught:
+    with pytest.raises(FhirError, match=r"Search parameter name: .*empty") as caught:
         syntax.alternatives("name", value)
     assert (caught.value.status, caught.value.issues[0].code) == (400, "value")
 

@@ -5,7 +5,7 @@ https://hl7.org/fhirpath/#lowboundaryprecision-integer-decimal--date--datetime--
 
 from calendar import monthrange
 from collections.abc import Callable, Mapping
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from types import MappingProxyType
 from typing import Final
 
@@ -18,6 +18,7 @@ from fhirhub.fhirpath.schema import r4_schema
 from fhirhub.fhirpath.singleton import boolean, number, single, typed
 
 _SYSTEM_OF = r4_schema().system_of
+_WIDE: Final = Context(prec=200)
 _MAX_DIGITS: Final = 31
 _DECIMAL_DIGITS: Final = 8
 # Digits of a precision to the number of parts of a date or dateTime, and of a time; 17 and 9 are milliseconds.
@@ -50,19 +51,14 @@ def _boundary(name: str, high: bool) -> Callable[..., list[Node]]:
 
 def _decimal_boundary(value: Decimal, digits: int | None, high: bool) -> Decimal | None:
     digits = _DECIMAL_DIGITS if digits is None else digits
-    if not 0 <= digits <= _MAX_DIGITS:
+    if not 0 <= digits <= _MAX_DIGITS or abs(value.adjusted()) > quantity.MAX_EXPONENT:
         return None
     half = Decimal(5).scaleb(-quantity.places(value) - 1)
     outward = high == (value > 0) or value == 0
     size = abs(value) + half if outward else abs(value) - half
     # Towards zero digits are cut off, away from it they are rounded, as the official test suite has it.
-    rounded = round_size(size, digits, outward)
+    rounded = size.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP if outward else ROUND_DOWN, _WIDE)
     return rounded if value > 0 or (value == 0 and high) else rounded.copy_negate()
-
-
-def round_size(size: Decimal, digits: int, outward: bool) -> Decimal:
-    """Return a size with `digits` places after the point."""
-    return size.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP if outward else ROUND_DOWN)
 
 
 def _temporal_boundary(moment: temporal.Temporal, digits: int | None, high: bool) -> list[Node]:

@@ -64,7 +64,8 @@ def to_text(value: Any, system: str) -> str | None:
         case "System.Boolean":
             return "true" if value else "false"
         case "System.Decimal":
-            return format(Decimal(value), "f")
+            number = Decimal(value)
+            return format(number, "f") if abs(number.adjusted()) <= quantity.MAX_EXPONENT else str(number)
         case "System.Quantity":
             amount = quantity.from_json(value)
             if amount is None:

@@ -44,8 +44,12 @@ def _narrow(value: Decimal) -> Decimal:
     return CONTEXT.plus(value)
 
 
-def _to_whole(rounding: str) -> Callable[[Any], int]:
-    return lambda value: int(Decimal(value).to_integral_value(rounding))
+def _to_whole(rounding: str) -> Callable[[Any], int | None]:
+    def run(value: Any) -> int | None:
+        whole = Decimal(value).to_integral_value(rounding)
+        return int(whole) if whole.adjusted() < 12 else None
+
+    return run
 
 
 def _round(value: Any, digits: Any = 0) -> Decimal:
