@@ -79,7 +79,7 @@ def _python(version: tuple[int, ...]) -> Finding:
 
 
 def _packages() -> Finding:
-    remedy = "make install    (without the repository: python -m pip install fhirhub)"
+    remedy = "make install"
     try:
         required = metadata.requires("fhirhub") or []
     except metadata.PackageNotFoundError:

@@ -15,7 +15,9 @@ from fhirhub.fhirpath.errors import FhirPathError
 from fhirhub.fhirpath.node import Node, root_node
 from fhirhub.fhirpath.parser import parse
 from fhirhub.fhirpath.pruning import prune
+from fhirhub.fhirpath.routes import plan
 from fhirhub.fhirpath.scope import Evaluator, Json, Run, Scope, Terminology
+from fhirhub.fhirpath.selection import Select, UnexpectedShapeError, selection
 from fhirhub.fhirpath.singleton import truth
 from fhirhub.fhirpath.static import check
 from fhirhub.fhirpath.syntax import Syntax
@@ -26,13 +28,14 @@ _NO_VARIABLES: Final[Mapping[str, Any]] = MappingProxyType({})
 class Expression:
     """An expression ready to be evaluated; immutable and shared by all threads."""
 
-    __slots__ = ("_evaluator", "_select", "context_type", "text")
+    __slots__ = ("_evaluator", "_plain", "context_type", "text")
 
     def __init__(self, text: str, context_type: str | None, syntax: Syntax) -> None:
         self.text = text
         self.context_type = context_type
         self._evaluator: Evaluator = compile_syntax(syntax)
-        self._select = self._select_slowly
+        routes = plan(syntax, context_type) if context_type is not None else None
+        self._plain: Select | None = selection(routes) if routes is not None else None
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r}, {self.context_type!r})"
@@ -100,12 +103,17 @@ class Expression:
     def select(self, resource: Json) -> list[tuple[str, Any]]:
         """Return (type, value) of the items that have a value: what `evaluate` finds, without the places, but faster.
 
+        `resource` is of the context type. The values of a choice in a repeated element come sorted by type.
+
         Raises:
             FhirPathError: as `evaluate`.
         """
-        return self._select(resource)
-
-    def _select_slowly(self, resource: Json) -> list[tuple[str, Any]]:
+        if self._plain is not None:
+            try:
+                return self._plain(resource)
+            except (UnexpectedShapeError, AttributeError, TypeError):
+                # An object where a list belongs, or the like: nodes are built with more care.
+                pass
         return [(node.type, node.value) for node in self.evaluate(resource) if node.value is not None]
 
 

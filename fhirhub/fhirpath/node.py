@@ -122,12 +122,13 @@ def _append(node: Node, container: dict[str, Any], branch: Branch, out: list[Nod
         for index in range(max(len(values), len(besides))):
             value = values[index] if index < len(values) else None
             if value is not None or (index < len(besides) and besides[index] is not None):
-                out.append(Node(value, _actual_type(branch.type, value), node, key, index))
+                out.append(Node(value, actual_type(branch.type, value), node, key, index))
     elif raw is not None or beside is not None:
-        out.append(Node(raw, _actual_type(branch.type, raw), node, key))
+        out.append(Node(raw, actual_type(branch.type, raw), node, key))
 
 
-def _actual_type(declared: str, value: Any) -> str:
+def actual_type(declared: str, value: Any) -> str:
+    """Return the type of a value: the declared one, but of a resource in a resource its own."""
     if declared == "Resource" and isinstance(value, dict):
         actual = value.get("resourceType")
         if isinstance(actual, str) and _SCHEMA.is_resource(actual):

@@ -45,10 +45,12 @@ def resolves_to(node: Node, wanted: frozenset[str], run: Run) -> bool | None:
 def reference_type(reference: object, text: str | None) -> str | None:
     """Return the resource type a reference states itself: in its literal (`Patient/1`, `Patient?…`), then in `type`."""
     if text is not None and not text.startswith("#"):
-        restful = parse_reference(text)
-        name = restful.resource_type if restful is not None else text.partition("?")[0]
+        name = text.partition("/")[0].partition("?")[0]
         if _SCHEMA.is_resource(name):
             return name
+        restful = parse_reference(text)
+        if restful is not None and _SCHEMA.is_resource(restful.resource_type):
+            return restful.resource_type
     stated = reference.get("type") if isinstance(reference, dict) else None
     return stated if isinstance(stated, str) and _SCHEMA.is_resource(stated) else None
 

@@ -52,6 +52,7 @@ class Schema:
 
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
+        self._resource_types = frozenset(t.name for t in definitions.types.values() if t.kind == "resource")
         self.steps: Mapping[str, Mapping[str, tuple[Branch, ...]]] = _Steps(definitions)
         """Type name to element name to branches; unknown types have no elements."""
         self.properties: Mapping[str, Mapping[str, tuple[str, Branch]]] = _Properties(self.steps)
@@ -63,8 +64,7 @@ class Schema:
 
     def is_resource(self, name: str) -> bool:
         """Whether `name` is a resource type, abstract ones included."""
-        definition = self.definitions.types.get(name)
-        return definition is not None and definition.kind == "resource"
+        return name in self._resource_types
 
     def resolve(self, specifier: TypeSpecifier) -> frozenset[str]:
         """Return the type names a specifier can mean: `Quantity` means that of FHIR and that of System.

@@ -67,7 +67,7 @@ def create_flask_app(
     log: RequestLog,
     openapi: Callable[[], dict[str, Any]] | None = None,
     request_ids: RequestIds | None = None,
-) -> Flask:
+) -> FhirFlask:
     """Build the application of one worker process.
 
     Arguments:

@@ -188,4 +188,3 @@ def _internal(error: Exception) -> FhirError:
 def _reason_to_stop(error: FhirError) -> str | None:
     """Return why nothing that follows could be written either, None when it could."""
     return str(error) if error.failure in {Failure.UNAVAILABLE, Failure.OUTCOME_UNKNOWN} else None
-

@@ -152,7 +152,8 @@ def _value(number: int, part: Json, expression: str, depth: int) -> Value:
         if key in part:
             given.append(key)
     if len(given) != 1:
-        raise _malformed(number, f"the part '{part['name'][:80]}' has to have exactly one value", expression)
+        clause = f"the part '{part['name'][:80]}' has to have one value: a value[x] of R4, parts or a resource"
+        raise _malformed(number, clause, expression)
     key = given[0]
     if key == "resource":
         return TypedValue("Resource", part[key])

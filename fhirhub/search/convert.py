@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/search.html#token, #string, #uri, #reference and #date
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,18 +14,20 @@ from fhirhub.model.reference import parse_reference
 from fhirhub.search import keys
 from fhirhub.search.dates import Range, date_range, period_range, timing_range
 from fhirhub.search.paths import branches
-from fhirhub.search.values import DateEntry
 
 
 class Collector:
-    """Gathers the entries of one resource; dictionaries because they drop duplicates and keep the order."""
+    """Gathers the entries of one resource; dictionaries because they drop duplicates and keep the order.
+
+    `dates` holds the fields of `DateEntry`, which take less time to compare than the entries themselves.
+    """
 
     __slots__ = ("base_url", "dates", "tokens")
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self.tokens: dict[str, None] = {}
-        self.dates: dict[DateEntry, None] = {}
+        self.dates: dict[tuple[str, int, int], None] = {}
 
 
 Converter = Callable[[str, Any, Collector], bool]
@@ -150,7 +152,7 @@ def _dated(read: Callable[[Any], Range | None]) -> Converter:
         covered = read(value)
         if covered is None:
             return False
-        into.dates[DateEntry(code, *covered)] = None
+        into.dates[code, covered[0], covered[1]] = None
         return True
 
     return convert
@@ -220,13 +222,13 @@ SYSTEMLESS: Final = frozenset({"boolean", "ContactPoint", *_TEXTS})
 """Types whose token keys never carry a system."""
 
 
-OUTSIDE_THE_ENTRIES: Final = frozenset({"_id", "_lastUpdated"})
-"""Parameters whose values the store keeps apart from the index entries."""
+NOT_INDEXED: Final = frozenset({"_id", "_lastUpdated", "phonetic"})
+"""Parameters whose values the store keeps apart from the index entries, and one that asks for a comparison by sound."""
 
 
 def is_indexed(parameter: SearchParameter, resource_type: str) -> bool:
     """Whether the index entries of a resource of the type can hold values of a parameter."""
-    if parameter.code in OUTSIDE_THE_ENTRIES or parameter.type not in CONVERTERS:
+    if parameter.code in NOT_INDEXED or parameter.type not in CONVERTERS:
         return False
     return bool(branches(parameter, resource_type))
 
@@ -238,7 +240,11 @@ def points_to(reference: Json, resource: Json) -> str | None:
         if literal.startswith("#"):
             held = (inner for inner in resource.get("contained", ()) if inner.get("id") == literal[1:])
             return next((inner["resourceType"] for inner in held), None)
-        parsed = parse_reference(literal)
-        if parsed is not None:
-            return parsed.resource_type
+        return _named_type(literal) or reference.get("type")
     return reference.get("type")
+
+
+@lru_cache(maxsize=8192)
+def _named_type(literal: str) -> str | None:
+    parsed = parse_reference(literal)
+    return parsed.resource_type if parsed is not None else None

@@ -15,7 +15,7 @@ from fhirhub.fhirpath import compile_expression
 from fhirhub.model.json import Json
 from fhirhub.search.convert import CONVERTERS, Collector, Converter, embedded, is_indexed, points_to
 from fhirhub.search.paths import branches
-from fhirhub.search.values import IndexEntries
+from fhirhub.search.values import DateEntry, IndexEntries
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def extract(resource: Json, resource_type: str, *, base_url: str) -> IndexEntrie
     for name in resource:
         for source in by_property.get(name, ()):
             _apply(source, resource, into)
-    return IndexEntries(list(into.tokens), list(into.dates))
+    return IndexEntries(list(into.tokens), [DateEntry(*fields) for fields in into.dates])
 
 
 def _apply(source: _Source, resource: Json, into: Collector) -> None:

@@ -4,10 +4,8 @@ https://hl7.org/fhir/R4/search.html#string
 """
 
 import unicodedata
-from functools import lru_cache
 
 
-@lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """Return `text` without case, combining marks and compatibility forms, white space collapsed and trimmed.
 

@@ -57,8 +57,17 @@ def whole(text: str) -> str:
 
 def string_key(text: str) -> str:
     """Return the key part of a string; it starts with `escape(fold(prefix))` for every prefix up to `STRING_LIMIT`."""
+    return _short_string_key(text) if len(text) <= _SHORT else _string_key(text)
+
+
+def _string_key(text: str) -> str:
     kept = fold(text)[:STRING_LIMIT]
     return f"{escape(kept)}|" if kept == text else f"{escape(kept)}|{digest(text)}"
+
+
+# Names of people and places recur, within one resource as well; long texts do not and would fill the memory.
+_SHORT: Final = 40
+_short_string_key: Final = lru_cache(maxsize=8192)(_string_key)
 
 
 @lru_cache(maxsize=8192)

@@ -20,7 +20,7 @@ from fhirhub.search.syntax import bad_value
 
 NOT_SUPPORTED: Final = (
     "_contained", "_containedType", "_content", "_filter", "_has", "_include", "_list", "_query", "_revinclude",
-    "_score", "_text", "_type",
+    "_score", "_text", "_type", "phonetic",
 )  # fmt: skip
 """Parameters that stand for more than values of the resource, and have no support here yet."""
 

@@ -136,7 +136,11 @@ def _reference(criterion: Criterion, text: str) -> Filter:
     targets = _targets(criterion.parameter, criterion.resource_type)
     if is_logical_id(plain):
         types = targets if modifier is None else (modifier,)
-        return any_of(TokenIs(f"{code}={name}/{plain}") for name in types)
+        found = [TokenIs(f"{code}={name}/{plain}") for name in types]
+        if modifier is None and _holds_uris(criterion.parameter, criterion.resource_type):
+            # A relative canonical without a type looks like an id.
+            found.append(TokenIs(f"{code}={plain}"))
+        return any_of(found)
     if modifier is not None:
         raise syntax.bad_value(criterion.name, f"{plain!r} is no logical id, which this modifier asks for.")
     parsed = parse_reference(plain)
@@ -144,7 +148,7 @@ def _reference(criterion: Criterion, text: str) -> Filter:
         raise syntax.bad_value(
             criterion.name, f"{plain!r} names a version; references are found whatever version they name."
         )
-    if parsed is not None and parsed.base is None and parsed.resource_type not in targets:
+    if parsed is not None and parsed.base is None and targets and parsed.resource_type not in targets:
         raise syntax.bad_value(
             criterion.name, f"{parsed.resource_type} is none of its target types ({_some(targets)})."
         )
@@ -169,16 +173,23 @@ def _is_systemless(parameter: SearchParameter, resource_type: str) -> bool:
 
 def _targets(parameter: SearchParameter, resource_type: str) -> tuple[str, ...]:
     """The types a reference parameter can find in this type of resource; its definition names those of all types."""
-    allowed: set[str] = set()
+    allowed: dict[str, None] = {}
     for branch in branches(parameter, resource_type):
         if branch.only is not None:
-            allowed.add(branch.only)
+            allowed[branch.only] = None
             continue
         for element in branch.elements:
             if not element.targets or not ANY_RESOURCE.isdisjoint(element.targets):
                 return parameter.target
-            allowed.update(element.targets)
+            allowed |= dict.fromkeys(element.targets)
+    if not parameter.target:
+        return tuple(allowed)
     return tuple(name for name in parameter.target if name in allowed) or parameter.target
+
+
+def _holds_uris(parameter: SearchParameter, resource_type: str) -> bool:
+    elements = (element for branch in branches(parameter, resource_type) for element in branch.elements)
+    return any(element.type in ("canonical", "uri") for element in elements)
 
 
 def _some(names: tuple[str, ...]) -> str:

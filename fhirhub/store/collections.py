@@ -11,6 +11,7 @@ from typing import Any, Final
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from fhirhub.errors import Failure, FhirError
 from fhirhub.settings import ConfigurationError
@@ -20,6 +21,8 @@ Document = dict[str, Any]
 
 LAYOUT: Final = 1
 """Version of the storage layout; a change that old code cannot read raises it."""
+
+_NAMESPACE_EXISTS: Final = 48
 
 RESOURCE_INDEXES: Final = (
     IndexModel([("k", ASCENDING), ("n", ASCENDING)], name="tokens"),
@@ -48,7 +51,7 @@ class Collections:
         existing = set(self._database.list_collection_names())
         missing = {document._get_collection_name() for document in DOCUMENTS} - existing
         for name in sorted(missing):
-            self._database.create_collection(name, check_exists=False)
+            self._create(name)
         Lock._get_collection().bulk_write(
             [UpdateOne({"_id": n}, {"$setOnInsert": {"c": 0}}, upsert=True) for n in range(LOCK_STRIPES)], ordered=False
         )
@@ -64,6 +67,14 @@ class Collections:
                 f"this fhirhub reads and writes layout {LAYOUT}."
             )
         self._ready = frozenset(name for name in existing if name[:1].isupper())
+
+    def _create(self, name: str) -> None:
+        try:
+            self._database.create_collection(name, check_exists=False)
+        except OperationFailure as error:
+            # Another process that starts at the same time was faster.
+            if error.code != _NAMESPACE_EXISTS:
+                raise
 
     def process_number(self) -> int:
         """Return a number no other process of this database was given lately (see `StampClock`)."""

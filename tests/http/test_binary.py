@@ -26,7 +26,10 @@ def test_binary_content_is_wrapped_on_create(echo: Echo) -> None:
 def test_binary_content_is_wrapped_on_update_with_its_id(echo: Echo) -> None:
     received = echo.received("PUT", "/Binary/b1", data=b"x", headers={"Content-Type": "text/plain"})
     assert json.loads(received["body"]) == {
-        **{"resourceType": "Binary", "contentType": "text/plain", "id": "b1", "data": "eA=="},
+        "resourceType": "Binary",
+        "contentType": "text/plain",
+        "id": "b1",
+        "data": "eA==",
     }
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,15 +19,15 @@ def _lines(level: str = "info", form: str = "text") -> tuple[RequestLog, list[st
 
 
 def test_log_line_has_names_but_no_values(echo: Echo) -> None:
-    echo.ask("POST", "/Basic/_search?name=Chalmers&bad%20name=1", data={"birthdate": "1974-12-25"})
+    echo.ask("POST", "/Basic/_search?name=Kowalski&bad%20name=1", data={"birthdate": "1931-07-08"})
     (line,) = echo.logged("/fhir/Basic/_search")
     assert line["parameters"] == ["name", "?", "birthdate"]
     assert (line["method"], line["status"], line["level"]) == ("POST", 200, "info")
     assert line["bytes"] > 0
     assert 0 < line["ms"] < 10_000
     assert line["request_id"]
-    assert "Chalmers" not in echo.log.read_text()
-    assert "1974" not in echo.log.read_text().replace("1974-12-25", "", 0).split("Basic/_search")[-1]
+    assert "Kowalski" not in echo.log.read_text()
+    assert "1931" not in echo.log.read_text()
 
 
 def test_log_line_of_a_failure_is_an_error(echo: Echo) -> None:
@@ -36,7 +37,7 @@ def test_log_line_of_a_failure_is_an_error(echo: Echo) -> None:
 
 
 def test_log_leaves_out_the_probes_of_machines(echo: Echo) -> None:
-    echo.ask("GET", "/../health")
+    assert requests.get(f"{echo.root}/health", timeout=20).status_code == 200
     echo.ask("GET", "/Patient/after-health")
     assert echo.logged("/fhir/Patient/after-health")
     assert '"/health"' not in echo.log.read_text()

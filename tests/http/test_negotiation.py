@@ -46,8 +46,11 @@ def test_accept_chooses(accept: str, content_type: str) -> None:
 
 @pytest.mark.parametrize(
     "accept",
-    ["text/html", "application/pdf", "text/turtle", "application/fhir+turtle", "nonsense", ",", "*/*;q=0", "*/*;q=x"]
-    + ["application/fhir+json;q=0", "application/fhir+json; fhirVersion=5.0", "application/fhir+json; fhirVersion=1"],
+    [
+        *("text/html", "application/pdf", "text/turtle", "application/fhir+turtle", "nonsense", ",", "*/*;q=0"),
+        *("*/*;q=x", "application/fhir+json;q=0", "application/fhir+json; fhirVersion=5.0"),
+        *("application/fhir+json; fhirVersion=1", "application/fhir+xml;q=-1"),
+    ],
 )
 def test_accept_of_nothing_given_is_refused(echo: Echo, refused: Refusal, accept: str) -> None:
     assert accepted(accept) is None
@@ -79,7 +82,9 @@ def test_format_beats_accept(echo: Echo, value: str, content_type: str) -> None:
     assert answer.text.startswith("<?xml" if "xml" in content_type else '{"resourceType":"Parameters"')
 
 
-@pytest.mark.parametrize("value", ["html", "ttl", "text/turtle", "", "text/html", "application/fhir+json;fhirVersion=3.0"])
+@pytest.mark.parametrize(
+    "value", ["html", "ttl", "text/turtle", "", "text/html", "application/fhir+json;fhirVersion=3.0"]
+)
 def test_format_of_nothing_given_is_refused(echo: Echo, refused: Refusal, value: str) -> None:
     assert "_format" in refused(echo.ask("GET", "/Patient/1", params={"_format": value}), 406, "not-supported")
 
@@ -117,8 +122,16 @@ def test_negotiate_returns_the_query_itself_when_nothing_is_taken_out() -> None:
 
 @pytest.mark.parametrize(
     ("accept", "native"),
-    [("", True), ("*/*", True), ("application/pdf", True), ("application/json", True), (BROWSER, True)]
-    + [("application/fhir+json", False), ("*/*, application/fhir+xml;q=0.1", False), ("application/fhir+xml;q=0", True)],
+    [
+        ("", True),
+        ("*/*", True),
+        ("application/pdf", True),
+        ("application/json", True),
+        (BROWSER, True),
+        ("application/fhir+json", False),
+        ("*/*, application/fhir+xml;q=0.1", False),
+        ("application/fhir+xml;q=0", True),
+    ],
 )
 def test_native_form_is_meant_unless_fhir_is_named(accept: str, native: bool) -> None:
     assert wants_native((), accept) is native
@@ -127,8 +140,11 @@ def test_native_form_is_meant_unless_fhir_is_named(accept: str, native: bool) ->
 
 @pytest.mark.parametrize(
     ("header", "gzip"),
-    [("", False), ("gzip", True), ("deflate, GZIP;q=0.5", True), ("gzip;q=0", False), ("*", True), ("br", False)]
-    + [("*;q=0", False), ("*, gzip;q=0", False), ("gzip;q=0, *", False), ("identity", False)],
+    [
+        *(("gzip", True), ("deflate, GZIP;q=0.5", True), ("x-gzip", True), ("*", True)),
+        *(("", False), ("gzip;q=0", False), ("br", False), ("identity", False)),
+        *(("*;q=0", False), ("*, gzip;q=0", False), ("gzip;q=0, *", False)),
+    ],
 )
 def test_accept_encoding_allows_gzip(header: str, gzip: bool) -> None:
     assert accepts_gzip(header) is gzip

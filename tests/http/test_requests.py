@@ -30,7 +30,9 @@ def test_path_empty_segment_is_refused(echo: Echo, refused: Refusal, path: str) 
     assert "empty segment" in refused(echo.ask("GET", path), 400, "structure")
 
 
-@pytest.mark.parametrize("path", ["Patient/%FF", "Patient/%00", "Patient?name=%FF", "Patient?name=%zz", "Patient?a=%00"])
+@pytest.mark.parametrize(
+    "path", ["Patient/%FF", "Patient/%00", "Patient?name=%FF", "Patient?name=%zz", "Patient?a=%00"]
+)
 def test_url_broken_encoding_is_refused(echo: Echo, path: str) -> None:
     # Client libraries repair such URLs.
     answer = _raw(echo, b"GET /fhir/%s HTTP/1.1\r\n" % path.encode())
@@ -116,11 +118,15 @@ def test_body_patch_keeps_its_type(echo: Echo, refused: Refusal, kind: str) -> N
     body = b'[{"op":"remove","path":"/active"}]'
     received = echo.received("PATCH", "/Patient/1", data=body, headers={"Content-Type": kind})
     assert (received["content_type"], received["body"]) == (kind, body.decode())
-    assert kind in refused(echo.ask("POST", "/Patient", data=body, headers={"Content-Type": kind}), 415, "not-supported")
+    assert kind in refused(
+        echo.ask("POST", "/Patient", data=body, headers={"Content-Type": kind}), 415, "not-supported"
+    )
 
 
 def test_body_form_of_a_search_follows_the_url(echo: Echo) -> None:
-    received = echo.received("POST", "/Patient/_search?name=a&_format=json", data={"birthdate": "ge2000", "name": "王 b"})
+    received = echo.received(
+        "POST", "/Patient/_search?name=a&_format=json", data={"birthdate": "ge2000", "name": "王 b"}
+    )
     assert received["query"] == ["name=a", "birthdate=ge2000", "name=王 b"]
     assert "body" not in received
 
@@ -158,7 +164,9 @@ def test_body_broken_json_is_refused(echo: Echo, refused: Refusal, body: bytes) 
     assert refused(echo.ask("PUT", "/Patient/1", data=body, headers=FHIR_JSON), 400, "structure")
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/Patient"), ("POST", "/"), ("PUT", "/Patient/1"), ("PATCH", "/Patient/1")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/Patient"), ("POST", "/"), ("PUT", "/Patient/1"), ("PATCH", "/Patient/1")]
+)
 def test_body_missing_is_refused(echo: Echo, refused: Refusal, method: str, path: str) -> None:
     assert "needs a body" in refused(echo.ask(method, path, headers=FHIR_JSON), 400, "structure")
 

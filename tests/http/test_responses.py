@@ -27,8 +27,8 @@ def test_version_and_location_become_headers(echo: Echo) -> None:
 
 
 def test_security_headers_are_on_every_answer(echo: Echo) -> None:
-    for path, options in (("/Basic/versioned", {}), ("/Broken", {}), ("/Basic/unmodified", {}), ("/Binary/page", {})):
-        answer = echo.ask("GET", path, **options)
+    for path in ("/Basic/versioned", "/Broken", "/Basic/unmodified", "/Binary/page"):
+        answer = echo.ask("GET", path)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "private, no-cache"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
@@ -37,7 +37,9 @@ def test_security_headers_are_on_every_answer(echo: Echo) -> None:
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", ["/Basic/versioned", "/Basic/large", "/Unavailable", "/Basic/unmodified", "/Binary/pdf"])
+@pytest.mark.parametrize(
+    "path", ["/Basic/versioned", "/Basic/large", "/Unavailable", "/Basic/unmodified", "/Binary/pdf"]
+)
 def test_head_has_the_headers_of_get_and_no_body(echo: Echo, path: str) -> None:
     got, head = echo.ask("GET", path), echo.ask("HEAD", path)
     assert head.status_code == got.status_code
@@ -62,7 +64,9 @@ def test_empty_body_says_its_length(echo: Echo) -> None:
 
 
 def test_large_body_is_compressed_when_accepted(echo: Echo) -> None:
-    with requests.get(f"{echo.base}/Basic/large", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=20) as answer:
+    with requests.get(
+        f"{echo.base}/Basic/large", headers={"Accept-Encoding": "gzip"}, stream=True, timeout=20
+    ) as answer:
         packed = answer.raw.read()
         assert answer.headers["Content-Encoding"] == "gzip"
         assert answer.headers["Content-Length"] == str(len(packed))
@@ -91,7 +95,9 @@ def test_failure_inside_says_nothing_but_the_request_id(echo: Echo, refused: Ref
     assert answer.headers["X-Request-Id"] in diagnostics
     assert SECRET not in answer.text
     assert "ZeroDivision" not in answer.text
-    (line,) = [line for line in echo.log.read_text().splitlines() if answer.headers["X-Request-Id"] in line and SECRET in line]
+    (line,) = [
+        line for line in echo.log.read_text().splitlines() if answer.headers["X-Request-Id"] in line and SECRET in line
+    ]
     logged = json.loads(line)
     assert (logged["level"], logged["request_id"]) == ("error", answer.headers["X-Request-Id"])
     assert "ZeroDivisionError" in logged["exception"]

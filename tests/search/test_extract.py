@@ -235,9 +235,9 @@ def test_branches_know_where_they_start_and_end() -> None:
     assert branch.properties == {"valueCodeableConcept"}
     assert [element.type for element in branch.elements] == ["CodeableConcept"]
     (branch,) = branches(known["patient"], "Observation")
-    assert (branch.expression, branch.only, branch.properties) == ("Observation.subject", "Patient", {"subject"})
+    assert (branch.expression, branch.only, set(branch.properties)) == ("Observation.subject", "Patient", {"subject"})
     (branch,) = branches(extension, "Observation")
-    assert (branch.properties, branch.elements) == ({"extension"}, ())
+    assert (set(branch.properties), branch.elements) == ({"extension"}, ())
     (branch,) = branches(r4().search_parameters("Patient")["deceased"], "Patient")
     assert branch.properties == frozenset()
     names = branches(r4().search_parameters("InsurancePlan")["name"], "InsurancePlan")

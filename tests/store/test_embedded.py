@@ -18,6 +18,7 @@ from pymongo.errors import OperationFailure
 
 from fhirhub.store import embedded
 from fhirhub.store.embedded import EmbeddedMongod, MongodFailed, MongodNotFound, find_mongod, start
+from fhirhub.store.mongod_folder import MongodFolder
 from fhirhub.store.replica_set import StandaloneMongod, direct_client, end_of_life, require_replica_set
 
 PROGRAM = find_mongod(Path(os.environ["FHIRHUB_MONGOD"]) if os.environ.get("FHIRHUB_MONGOD") else None, os.environ)
@@ -165,7 +166,7 @@ def test_two_processes_that_start_at_once_share_one_mongod(tmp_path: Path) -> No
         process.communicate("")
     assert said[0][:2] == said[1][:2]
     assert sorted(each[2] for each in said) == ["False", "True"]
-    assert embedded._running(tmp_path) == 0
+    assert MongodFolder(tmp_path).running() == 0
 
 
 def test_a_foreign_mongod_on_the_folder_is_named_and_left_alone(own: EmbeddedMongod) -> None:
@@ -178,6 +179,17 @@ def test_a_foreign_mongod_on_the_folder_is_named_and_left_alone(own: EmbeddedMon
     finally:
         note.write_text(kept)
     assert own.pid != 0
+
+
+def test_a_mongod_that_hangs_is_left_to_its_living_owner(own: EmbeddedMongod) -> None:
+    os.kill(own.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(MongodFailed, match=rf"pid {own.pid}\) does not answer"):
+            begin(own.data, timeout=0.5)
+    finally:
+        os.kill(own.pid, signal.SIGCONT)
+    write(own.uri, 12)
+    assert 12 in numbers(own.uri)
 
 
 def test_a_mongod_that_cannot_start_says_why(tmp_path: Path) -> None:
