@@ -17,7 +17,7 @@ _LAST_ORDINAL: Final = date.max.toordinal()
 
 
 def add_duration(moment: Temporal, duration: Quantity, sign: int) -> Temporal | None:
-    """Return `moment` plus (`sign` 1) or minus (-1) a duration, to the precision `moment` has; None outside years 1 to 9999.
+    """Return `moment` plus (`sign` 1) or minus (-1) a duration, as precise as `moment`; None outside years 1 to 9999.
 
     Above seconds only whole units count. A duration finer than the date is reduced to the date's finest unit.
 

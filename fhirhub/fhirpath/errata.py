@@ -10,8 +10,9 @@ from typing import Final
 
 _DOM_3: Final = (
     "contained.where((('#'+id in (%resource.descendants().reference | %resource.descendants().as(canonical) | "
-    "%resource.descendants().as(uri) | %resource.descendants().as(url))) or descendants().where(reference = '#').exists() "
-    "or descendants().where(as(canonical) = '#').exists() or descendants().where(as(canonical) = '#').exists()).not())"
+    "%resource.descendants().as(uri) | %resource.descendants().as(url))) "
+    "or descendants().where(reference = '#').exists() or descendants().where(as(canonical) = '#').exists() "
+    "or descendants().where(as(canonical) = '#').exists()).not())"
     ".trace('unmatched', id).empty()"
 )
 

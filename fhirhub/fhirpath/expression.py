@@ -54,14 +54,14 @@ class Expression:
         """Return the items the expression finds, each with its place in the resource.
 
         Arguments:
-            root: a resource, the JSON of `context_type`, or a node within a resource (then `%resource` is that resource).
+            root: a resource, the JSON of `context_type`, or a node within a resource (whose resource is `%resource`).
             variables: values of `%name`; they come before those of the specification.
-            resolver: finds a resource by its reference, for `resolve()`; contained ones and those of the same Bundle are
-                found without it.
+            resolver: finds a resource by its reference, for `resolve()`; contained ones and those of the same Bundle
+                are found without it.
             now: the time of `now()`, `today()` and `timeOfDay()`; asked once an evaluation at most.
             terminology: answers `memberOf`, `subsumes` and `subsumedBy`; these fail without it.
-            conforms: answers `conformsTo` for a resource and the canonical of a profile; without it only the types of the
-                specification itself are known.
+            conforms: answers `conformsTo` for a resource and the canonical of a profile; without it only the types of
+                the specification itself are known.
             trace: gets what `trace()` shows.
 
         Raises:

@@ -16,11 +16,12 @@ _SCHEMA = r4_schema()
 class Node:
     """One item of a collection.
 
-    `type` names a FHIR type (`HumanName`, `code`, `Observation.component` for a backbone element, the concrete type of a
-    contained resource) or, of literals and computed values, a System type (`System.String`).
+    `type` names a FHIR type (`HumanName`, `code`, `Observation.component` for a backbone element, the concrete type of
+    a contained resource) or, of literals and computed values, a System type (`System.String`).
     `value` is the JSON value as it stands in the resource; None for a primitive that has extensions only.
-    `parent`, `key` and `index` say where it stands: `parent.value[key][index]`, without `[index]` where JSON has no array.
-    Children of a primitive stand in its companion (see `companion`). All three are None for roots and computed values.
+    `parent`, `key` and `index` say where it stands: `parent.value[key][index]`, without `[index]` where JSON has no
+    array. Children of a primitive stand in its companion (see `companion`). All three are None for roots and computed
+    values.
     Dates and times computed are ISO 8601 text, computed quantities JSON of a FHIR Quantity.
     """
 

@@ -18,7 +18,10 @@ from fhirhub.fhirpath.singleton import FALSE, TRUE, boolean, single, string, tru
 BinaryBuilder = Callable[[Evaluator, Evaluator], Evaluator]
 
 
-def _truth_table(name: str, decide: Callable[[bool | None, bool | None], bool | None], settles: bool | None) -> BinaryBuilder:
+_Decision = Callable[[bool | None, bool | None], bool | None]
+
+
+def _truth_table(name: str, decide: _Decision, settles: bool | None) -> BinaryBuilder:
     """Make an operator of three-valued logic; a left operand of `settles` leaves the right one unread."""
 
     def build(left: Evaluator, right: Evaluator) -> Evaluator:

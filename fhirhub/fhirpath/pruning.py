@@ -1,6 +1,6 @@
 """Dropping the parts of an expression that cannot find anything in a resource of a given type.
 
-https://hl7.org/fhir/R4/searchparameter.html#notes (one expression serves several resource types: `Patient.x | Person.y`)
+https://hl7.org/fhir/R4/searchparameter.html#notes. One expression serves several types: `Patient.x | Person.y`.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ _EMPTY_OF_EMPTY: Final = frozenset({"where", "extension", "resolve", "as", "ofTy
 
 
 def prune(syntax: Syntax, context_type: str) -> Syntax:
-    """Return what is left of an expression when it is evaluated on a `context_type`; the result means the same there."""
+    """Return what is left of an expression on values of `context_type`, where it means the same."""
     match syntax:
         case Member(None, name, position) if name[:1].isupper() and _never(name, context_type):
             return EmptyLiteral(position)

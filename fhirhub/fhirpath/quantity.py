@@ -18,9 +18,12 @@ MAX_EXPONENT: Final = 60
 """Numbers of this many digits before the point, or zeros after it, are not calculated with."""
 
 CALENDAR_UNITS: Final[Mapping[str, str]] = MappingProxyType(
-    {name: name.removesuffix("s") for unit in ("year", "month", "week", "day", "hour", "minute", "second", "millisecond")
-     for name in (unit, unit + "s")}
-)  # fmt: skip
+    {
+        name: unit
+        for unit in ("year", "month", "week", "day", "hour", "minute", "second", "millisecond")
+        for name in (unit, unit + "s")
+    }
+)
 """The words for calendar durations, singular and plural, by the singular."""
 
 _CALENDAR_UCUM: Final = {
@@ -54,7 +57,10 @@ def quantity_json(value: Decimal, unit: str, calendar: bool = False) -> dict[str
 
 
 def from_json(raw: Any) -> Quantity | None:
-    """Return what a FHIR Quantity says; None without a number that can be calculated with, or with a comparator, which makes it a range."""
+    """Return what a FHIR Quantity says.
+
+    None without a number that can be calculated with, and with a comparator, which makes it a range.
+    """
     if not isinstance(raw, dict) or "comparator" in raw:
         return None
     value = raw.get("value")
@@ -66,7 +72,7 @@ def from_json(raw: Any) -> Quantity | None:
     if system == UCUM and isinstance(code, str):
         return Quantity(Decimal(value), code)
     if system is None and code is None:
-        if unit in CALENDAR_UNITS:
+        if isinstance(unit, str) and unit in CALENDAR_UNITS:
             return Quantity(Decimal(value), CALENDAR_UNITS[unit], calendar=True)
         return Quantity(Decimal(value), unit if isinstance(unit, str) else "1")
     return Quantity(Decimal(value), str(code or unit or ""), system=str(system))
@@ -116,9 +122,7 @@ def _convert(left: Quantity, right: Quantity) -> tuple[Fraction, Fraction] | Non
 
 def equivalent(left: Quantity, right: Quantity) -> bool:
     """Whether both are equal to the precision of the less precise one; calendar and definite durations do compare."""
-    left, right = (
-        Quantity(q.value, _CALENDAR_UCUM[q.unit]) if q.calendar else q for q in (left, right)
-    )
+    left, right = (Quantity(q.value, _CALENDAR_UCUM[q.unit]) if q.calendar else q for q in (left, right))
     values = _convert(left, right)
     if values is None:
         return False

@@ -30,9 +30,9 @@ def resolve(node: Node, run: Run) -> Node | None:
 
 
 def resolves_to(node: Node, wanted: frozenset[str], run: Run) -> bool | None:
-    """Whether what a reference names is of one of the types: by what the reference says, fetching it only as a last resort.
+    """Whether what a reference names is of one of the types; None when that cannot be told.
 
-    Returns None when that cannot be told.
+    What the reference says itself decides; the resource is fetched only as a last resort.
     """
     text = reference_text(node)
     named = reference_type(node.value, text)

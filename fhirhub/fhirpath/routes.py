@@ -1,7 +1,7 @@
 """Plain paths as what they are: ways from a resource to values of one type each.
 
-https://hl7.org/fhir/R4/searchparameter.html#notes. Nearly all of R4's search parameters are paths, casts of choices, unions
-of such and simple filters; what is none of these has no routes and is left to the general evaluation.
+https://hl7.org/fhir/R4/searchparameter.html#notes. Nearly all of R4's search parameters are paths, casts of choices,
+unions of such and simple filters; what is none of these has no routes and is left to the general evaluation.
 """
 
 from collections.abc import Callable
@@ -81,7 +81,7 @@ def plan(syntax: Syntax, context_type: str) -> Plan | None:
         return None
 
 
-class _NotPlain(Exception):  # noqa: N818 - not an error: the answer "no" from deep inside
+class _NotPlain(Exception):
     """The expression needs the general evaluation."""
 
 
@@ -143,10 +143,14 @@ def _call(call: Call, found: Plan) -> Plan:
                 raise _NotPlain
             return _cast(found, type_argument(call))
         case "where", (criterion,):
-            return replace(found, routes=tuple(route.then(Filter(_test(route.type, criterion))) for route in found.routes))
+            return replace(
+                found, routes=tuple(route.then(Filter(_test(route.type, criterion))) for route in found.routes)
+            )
         case "extension", (Literal(str() as url, "System.String"),):
             extensions = _child(found, "extension")
-            return replace(extensions, routes=tuple(route.then(Filter(_equals("url", url))) for route in extensions.routes))
+            return replace(
+                extensions, routes=tuple(route.then(Filter(_equals("url", url))) for route in extensions.routes)
+            )
     raise _NotPlain
 
 

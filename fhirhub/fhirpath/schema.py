@@ -15,7 +15,8 @@ from fhirhub.fhirpath.errors import FhirPathTypeError
 from fhirhub.fhirpath.syntax import TypeSpecifier
 
 SYSTEM_TYPES: Final = frozenset(
-    f"System.{name}" for name in ("Any", "Boolean", "String", "Integer", "Decimal", "Date", "DateTime", "Time", "Quantity")
+    f"System.{name}"
+    for name in ("Any", "Boolean", "String", "Integer", "Decimal", "Date", "DateTime", "Time", "Quantity")
 )
 
 _SYSTEM_OF: Final = {
@@ -48,7 +49,7 @@ NO_BRANCHES: Final[Mapping[str, tuple[Branch, ...]]] = MappingProxyType({})
 
 
 class Schema:
-    """The tables of one version of FHIR in the shape the engine walks them; each row is made when it is first asked for."""
+    """The tables of one version of FHIR in the shape the engine walks; a row is made when it is first asked for."""
 
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions

@@ -35,7 +35,7 @@ def selection(plan: Plan) -> Select:
 
 
 def _way(route: Route) -> tuple[Move, ...] | int:
-    """Return what routes have in common that are looked for together: the types of a choice differ in their last step only."""
+    """Return what routes share that are looked for together: the types of a choice differ in their last step only."""
     last = route.moves[-1] if route.moves else None
     if isinstance(last, Step) and not last.is_array and route.type != "Resource":
         return route.moves[:-1]
@@ -92,7 +92,8 @@ def _finder(routes: list[Route]) -> Select:
         return lambda resource: [(type_name, value) for value in find(resource)]
     if len(routes) == len(moves) == 1:
         return _property(last.key, type_name)
-    return _choice(moves[:-1], tuple((route.moves[-1].key, route.type) for route in routes if isinstance(route.moves[-1], Step)))
+    ends = [(route.moves[-1], route.type) for route in routes]
+    return _choice(moves[:-1], tuple((end.key, of_type) for end, of_type in ends if isinstance(end, Step)))
 
 
 def _property(key: str, type_name: str) -> Select:
@@ -171,9 +172,9 @@ def _followed(items: list[Any], following: list[_Follow], resource: Json) -> lis
 
 def _move(move: Move) -> _Follow:
     match move:
-        case Step(key, True):
-            return lambda items, resource: _flattened(items, key)
-        case Step(key, False):
+        case Step(key, is_array):
+            if is_array:
+                return lambda items, resource: _flattened(items, key)
             return lambda items, resource: [value for item in items if (value := item.get(key)) is not None]
         case Filter(test):
             return lambda items, resource: [item for item in items if test(item, resource)]

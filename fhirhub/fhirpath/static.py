@@ -31,7 +31,7 @@ _SCHEMA = r4_schema()
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a collection: the types of its items (None: any), whether it can be many, whether it has an order."""
+    """What is known of a collection: the types of its items (None: any), if it can be many, if it has an order."""
 
     types: frozenset[str] | None = None
     many: bool = True
@@ -48,8 +48,8 @@ _TIMES: Final = frozenset({"System.Date", "System.DateTime", "System.Time"})
 def check(syntax: Syntax, context_type: str, *, strict: bool) -> None:
     """Check an expression that is evaluated on a `context_type`.
 
-    `strict` refuses as well what is legal but cannot mean anything: a path that starts with another type, and picking by
-    position from a collection that has no order.
+    `strict` refuses as well what is legal but cannot mean anything: a path that starts with another type, and picking
+    by position from a collection that has no order.
 
     Raises:
         FhirPathTypeError: an element that the type does not have, or an operand that cannot be of the type needed.

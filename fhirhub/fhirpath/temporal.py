@@ -75,10 +75,13 @@ def parse(text: str, type_name: str) -> Temporal | None:
         return None
     found = match.groupdict()
     parts = tuple(int(found[name]) for name in _PARTS if found.get(name) is not None)
-    if type_name != "System.Time":
-        if parts[0] == 0 or (len(parts) > 2 and parts[2] > monthrange(parts[0], parts[1])[1]):
-            return None
+    if type_name != "System.Time" and not _is_day(parts):
+        return None
     return Temporal(type_name, parts, found.get("fraction"), _offset(found.get("zone")))
+
+
+def _is_day(parts: tuple[int, ...]) -> bool:
+    return parts[0] > 0 and (len(parts) < 3 or parts[2] <= monthrange(parts[0], parts[1])[1])
 
 
 def _offset(zone: str | None) -> int | None:
@@ -120,7 +123,7 @@ def equivalent(left: Temporal, right: Temporal) -> bool:
 
 
 def _bounds(value: Temporal) -> tuple[Decimal, Decimal]:
-    """Return the first and the last moment `value` can mean, in seconds since the year 1 (of a time: since midnight)."""
+    """Return the first and the last moment `value` can mean, in seconds since the year 1 (a time: since midnight)."""
     if value.type == "System.Time":
         clock, days = value.parts, 0
     else:

@@ -1,7 +1,8 @@
 """Units of measure as far as FHIRPath compares and multiplies quantities: exact factors of the common UCUM units.
 
 http://hl7.org/fhirpath/N1/#quantity, https://ucum.org/ucum. This is not UCUM: a unit that is not known here is a
-dimension of its own, equal to itself only. Units that are no ratios (Cel, [degF], pH, B) are such dimensions on purpose.
+dimension of its own, equal to itself only. Units that are no ratios (Cel, [degF], pH, B) are such dimensions on
+purpose.
 """
 
 import re
@@ -52,7 +53,7 @@ _PLAIN: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "min": ("60", "s"), "h": ("3600", "s"), "d": ("86400", "s"), "wk": ("604800", "s"), "mo": ("2629800", "s"),
         "a": ("31557600", "s"), "[in_i]": ("254/10000", "m"), "[ft_i]": ("3048/10000", "m"),
         "[yd_i]": ("9144/10000", "m"), "[mi_i]": ("1609344/1000", "m"), "[lb_av]": ("45359237/100000", "g"),
-        "[oz_av]": ("45359237/1600000", "g"), "[gr]": ("6479891/100000000", "g"), "[foz_us]": ("295735295625/10000000000000000", "m3"),
+        "[oz_av]": ("45359237/1600000", "g"), "[gr]": ("6479891/100000000", "g"),
         "t": ("1000000", "g"), "atm": ("101325000", "g.m-1.s-2"), "[drp]": ("1/20000000", "m3"),
     }
 )  # fmt: skip
@@ -79,7 +80,8 @@ def multiply(left: Unit, right: Unit, sign: int = 1) -> Unit:
     for name, exponent in right.dimensions:
         exponents[name] += sign * exponent
     return Unit(
-        left.factor * right.factor**sign, frozenset((name, exponent) for name, exponent in exponents.items() if exponent)
+        left.factor * right.factor**sign,
+        frozenset((name, exponent) for name, exponent in exponents.items() if exponent),
     )
 
 

@@ -3,6 +3,9 @@
 https://hl7.org/fhir/R4/validation.html
 """
 
+from difflib import get_close_matches
+
+from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError
 from fhirhub.interactions.call import Call
 from fhirhub.model.json import Json
@@ -43,6 +46,15 @@ def drafted(resource: Json, call: Call, source: bytes | None = None) -> Draft:
     if any(issue.severity in {"error", "fatal"} for issue in issues):
         raise FhirError(Failure.INVALID, issues=issues)
     return Draft.of(resource, base_url=call.base_url)
+
+
+def check_type(name: str) -> None:
+    """Refuse what is no resource type, and suggest one."""
+    if r4().is_resource_type(name):
+        return
+    near = get_close_matches(name, r4().resource_types, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise FhirError(Failure.UNKNOWN_TYPE, f"{name!r} is not a resource type of FHIR R4.{hint}")
 
 
 def check_id(logical_id: str) -> None:

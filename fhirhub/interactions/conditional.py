@@ -8,10 +8,10 @@ from typing import Final
 from urllib.parse import urlencode
 
 from fhirhub.errors import Failure, FhirError, Issue, operation_outcome
-from fhirhub.interactions.body import resource_of
+from fhirhub.interactions.body import check_id, resource_of
 from fhirhub.interactions.call import Call
 from fhirhub.interactions.history import page_size
-from fhirhub.interactions.response import written
+from fhirhub.interactions.response import check_if_match, written
 from fhirhub.model.json import encode
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.search.criteria import canonical_criteria, parse_criteria
@@ -86,8 +86,7 @@ def resolve(request: FhirRequest, call: Call, unit: Unit) -> Resolution:
 
 
 def _create(request: FhirRequest, call: Call, unit: Unit, resource_type: str) -> Resolution:
-    criteria = (request.if_none_exist or "").partition("?")[2] or request.if_none_exist or ""
-    found = _matches(call, unit, resource_type, criteria, at_most=1)
+    found = _matches(call, unit, resource_type, request.if_none_exist or "", at_most=1)
     plain = replace(request, if_none_exist=None)
     if not found:
         return Resolution((plain,), new_id=call.new_id())
@@ -97,30 +96,32 @@ def _create(request: FhirRequest, call: Call, unit: Unit, resource_type: str) ->
 
 
 def _update(request: FhirRequest, call: Call, unit: Unit, resource_type: str) -> Resolution:
-    found = _matches(call, unit, resource_type, _criteria(request), at_most=1)
+    found = _matches(call, unit, resource_type, urlencode(request.query), at_most=1)
     resource = resource_of(request, resource_type)
-    stated = resource.get("id")
-    if found:
+    plain = replace(request, query=())
+    if "id" not in resource:
+        if not found:
+            check_if_match(request, None)
+            return Resolution((replace(plain, method="POST"),), new_id=call.new_id())
         logical_id = found[0].logical_id
-        if stated is not None and stated != logical_id:
-            raise FhirError(
-                Failure.INVALID,
-                f"The criteria match {resource_type}/{logical_id}, but the body has the id {stated!r}.",
-                expression=[f"{resource_type}.id"],
-            )
-    elif stated is None:
-        logical_id = call.new_id()
-    else:
-        logical_id = stated
-        known = unit.current(resource_type, logical_id) if isinstance(stated, str) else None
-        if known is not None and not known.is_deleted:
-            raise FhirError(
-                Failure.CONFLICT,
-                f"{resource_type}/{logical_id} exists, but does not match the criteria.",
-                expression=[f"{resource_type}.id"],
-            )
-    body = resource if stated is not None else {"resourceType": resource_type, "id": logical_id, **resource}
-    return Resolution((replace(request, path=(resource_type, logical_id), query=(), body=body),))
+        body = {"resourceType": resource_type, "id": logical_id, **resource}
+        return Resolution((replace(plain, path=(resource_type, logical_id), body=body),))
+    stated = str(resource["id"])
+    check_id(stated)
+    if found and stated != found[0].logical_id:
+        raise FhirError(
+            Failure.INVALID,
+            f"The criteria match {resource_type}/{found[0].logical_id}, but the body has the id {stated!r}.",
+            expression=[f"{resource_type}.id"],
+        )
+    known = unit.current(resource_type, stated)
+    if not found and known is not None and not known.is_deleted:
+        raise FhirError(
+            Failure.CONFLICT,
+            f"{resource_type}/{stated} exists, but does not match the criteria.",
+            expression=[f"{resource_type}.id"],
+        )
+    return Resolution((replace(plain, path=(resource_type, stated)),))
 
 
 def _patch(request: FhirRequest, call: Call, unit: Unit, resource_type: str) -> Resolution:
@@ -140,11 +141,8 @@ def _delete(request: FhirRequest, call: Call, unit: Unit, resource_type: str) ->
 def _targets(request: FhirRequest, call: Call, unit: Unit, resource_type: str) -> list[Stored]:
     asked = request.parameter(MANY)
     at_most = 1 if asked is None else page_size(asked, call)
-    return _matches(call, unit, resource_type, _criteria(request), at_most=at_most)
-
-
-def _criteria(request: FhirRequest) -> str:
-    return urlencode([(name, value) for name, value in request.query if name != MANY])
+    criteria = urlencode([(name, value) for name, value in request.query if name != MANY])
+    return _matches(call, unit, resource_type, criteria, at_most=at_most)
 
 
 def _matches(call: Call, unit: Unit, resource_type: str, criteria: str, *, at_most: int) -> list[Stored]:

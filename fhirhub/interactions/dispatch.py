@@ -5,12 +5,10 @@ https://hl7.org/fhir/R4/http.html#general
 
 from collections import defaultdict
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Final
 
-from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError
-from fhirhub.interactions.body import check_id
+from fhirhub.interactions.body import check_id, check_type
 from fhirhub.interactions.call import Call
 from fhirhub.interactions.conditional import conditional, is_conditional
 from fhirhub.interactions.route import ID, TYPE, VERSION, Route
@@ -31,7 +29,7 @@ _TABLE: Final = _table()
 _WORDS: Final = frozenset(
     (index, step) for route in ROUTES for index, step in enumerate(route.path) if not step.startswith("[")
 )
-_PLACES: Final = (TYPE, ID, "_history", VERSION)
+_PLACES: Final = {0: TYPE, 1: ID, 3: VERSION}
 
 
 def dispatch(request: FhirRequest, call: Call) -> FhirResponse:
@@ -42,7 +40,7 @@ def dispatch(request: FhirRequest, call: Call) -> FhirResponse:
     """
     route = find_route(request)
     if route.path[:1] == (TYPE,):
-        _check_type(request.path[0])
+        check_type(request.path[0])
     if route.path[1:2] == (ID,):
         check_id(request.path[1])
     request = _check_parameters(request, route)
@@ -72,17 +70,9 @@ def find_route(request: FhirRequest) -> Route:
 
 def _shape(path: tuple[str, ...]) -> _Shape:
     return tuple(
-        step if (index, step) in _WORDS or index >= len(_PLACES) or step.startswith("$") else _PLACES[index]
+        step if (index, step) in _WORDS or step.startswith("$") else _PLACES.get(index, step)
         for index, step in enumerate(path)
     )
-
-
-def _check_type(name: str) -> None:
-    if r4().is_resource_type(name):
-        return
-    near = get_close_matches(name, r4().resource_types, 1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise FhirError(Failure.UNKNOWN_TYPE, f"{name!r} is not a resource type of FHIR R4.{hint}")
 
 
 def _check_parameters(request: FhirRequest, route: Route) -> FhirRequest:

@@ -11,6 +11,7 @@ from fhirhub.interactions.call import Call
 from fhirhub.interactions.subset import subset
 from fhirhub.model.json import encode
 from fhirhub.model.request import FhirRequest, FhirResponse
+from fhirhub.search.dates import date_range, microseconds
 from fhirhub.store.stored import Stored
 
 
@@ -19,9 +20,9 @@ def entity_tag(stored: Stored) -> str:
     return f'W/"{stored.version}"'
 
 
-def version_of_tag(tag: str) -> str:
-    """Return the version id an ETag names, weak or strong, quoted or bare."""
-    return tag.strip().removeprefix("W/").strip('"')
+def versions_of(tags: str) -> set[str]:
+    """Return the version ids that a list of ETags names, weak or strong, quoted or bare; `*` stands for any."""
+    return {tag.strip().removeprefix("W/").strip('"') for tag in tags.split(",")}
 
 
 def found(stored: Stored, request: FhirRequest) -> FhirResponse:
@@ -35,17 +36,17 @@ def found(stored: Stored, request: FhirRequest) -> FhirResponse:
 
 def _client_has(stored: Stored, request: FhirRequest) -> bool:
     if request.if_none_match is not None:
-        tags = {version_of_tag(tag) for tag in request.if_none_match.split(",")}
-        return bool(tags & {stored.version_id, "*"})
+        return not versions_of(request.if_none_match).isdisjoint({stored.version_id, "*"})
     if request.if_modified_since is None:
         return False
+    # An entry of a Bundle has an instant, a header has an HTTP date in whole seconds.
+    if (instant := date_range(request.if_modified_since)) is not None:
+        return microseconds(stored.last_updated) < instant[1]
     try:
         since = parsedate_to_datetime(request.if_modified_since)
     except ValueError:
-        raise FhirError(
-            Failure.BAD_VALUE, f"If-Modified-Since is not an HTTP date: {request.if_modified_since!r}."
-        ) from None
-    # The header has whole seconds, a version has milliseconds.
+        # A date that is none is to be ignored: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.3
+        return False
     return stored.last_updated < since.replace(tzinfo=since.tzinfo or UTC) + timedelta(seconds=1)
 
 
@@ -92,11 +93,10 @@ def check_if_match(request: FhirRequest, stored: Stored | None) -> None:
     """
     if request.if_match is None:
         return
-    wanted = version_of_tag(request.if_match)
-    if wanted == "*" and stored is not None and not stored.is_deleted:
+    wanted = versions_of(request.if_match)
+    if "*" in wanted and stored is not None and not stored.is_deleted:
         return
-    if stored is None or stored.version_id != wanted:
+    if stored is None or stored.version_id not in wanted:
         current = f"is version {stored.version}" if stored else "does not exist"
-        raise FhirError(
-            Failure.PRECONDITION_FAILED, f"If-Match asks for version {wanted!r}, but the resource {current}."
-        )
+        named = " or ".join(map(repr, sorted(wanted)))
+        raise FhirError(Failure.PRECONDITION_FAILED, f"If-Match asks for version {named}, but the resource {current}.")

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#update
 from fhirhub.errors import Failure, FhirError
 from fhirhub.interactions.body import drafted, resource_of
 from fhirhub.interactions.call import Call
-from fhirhub.interactions.response import check_if_match, version_of_tag, written
+from fhirhub.interactions.response import check_if_match, versions_of, written
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.store.stored import Draft, Stored
 from fhirhub.store.unit_of_work import Unit
@@ -46,8 +46,7 @@ def _check_preconditions(request: FhirRequest, previous: Stored | None, call: Ca
     check_if_match(request, previous)
     exists = previous is not None and not previous.is_deleted
     if request.if_none_match is not None and previous is not None and exists:
-        tags = {version_of_tag(tag) for tag in request.if_none_match.split(",")}
-        if tags & {"*", previous.version_id}:
+        if not versions_of(request.if_none_match).isdisjoint({"*", previous.version_id}):
             raise FhirError(Failure.PRECONDITION_FAILED, "If-None-Match asks that no such version exist, but it does.")
     if previous is None and not call.rules.update_create:
         raise FhirError(

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/search.html#modifiers, #token, #string, #uri and #refere
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -165,12 +166,14 @@ def _id(criterion: Criterion, text: str) -> Filter:
     return IdIn(frozenset([plain]))
 
 
+@cache
 def _is_systemless(parameter: SearchParameter, resource_type: str) -> bool:
     """Whether every element the parameter can find is of a type without systems, as its expression shows."""
     found = branches(parameter, resource_type)
     return all(branch.elements and all(e.type in SYSTEMLESS for e in branch.elements) for branch in found)
 
 
+@cache
 def _targets(parameter: SearchParameter, resource_type: str) -> tuple[str, ...]:
     """The types a reference parameter can find in this type of resource; its definition names those of all types."""
     allowed: dict[str, None] = {}
@@ -187,6 +190,7 @@ def _targets(parameter: SearchParameter, resource_type: str) -> tuple[str, ...]:
     return tuple(name for name in parameter.target if name in allowed) or parameter.target
 
 
+@cache
 def _holds_uris(parameter: SearchParameter, resource_type: str) -> bool:
     elements = (element for branch in branches(parameter, resource_type) for element in branch.elements)
     return any(element.type in ("canonical", "uri") for element in elements)

@@ -36,6 +36,13 @@ _NO_URI: Final = re.compile(r"[\s<>\"]")
 
 _YEAR: Final = "([0-9]([0-9]([0-9][1-9]|[1-9]0)|[1-9]00)|[1-9]000)"
 
+# What nearly all dates and times look like, quickly recognised; all others are measured by the definitions' own patterns.
+_DAY: Final = "(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+_USUAL_DATE: Final = re.compile(_DAY)
+_USUAL_TIME: Final = re.compile(
+    _DAY + r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
+)
+
 _EXPECTED: Final = {
     "date": "a date is YYYY, YYYY-MM or YYYY-MM-DD",
     "dateTime": "a dateTime is YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with a time zone (Z or +hh:mm)",
@@ -196,8 +203,11 @@ def _refuse_pattern(name: str, value: Any, matches: Callable[[str], object]) -> 
 
 def _calendar(name: str, pattern: re.Pattern[str]) -> Check:
     fullmatch = pattern.fullmatch
+    is_usual = (_USUAL_DATE if name == "date" else _USUAL_TIME).fullmatch
 
     def check(value: Any, scope: Scope) -> Faults | None:
+        if type(value) is str and is_usual(value):
+            return None
         if type(value) is not str or not fullmatch(value):
             return _refuse_pattern(name, value, fullmatch)
         # Every month has 28 days.

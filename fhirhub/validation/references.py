@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from fhirhub.definitions import r4
 from fhirhub.model.reference import ID_PATTERN, parse_reference
-from fhirhub.validation.faults import Check, Faults, Scope, either, fault, shown, suggestion
+from fhirhub.validation.faults import Check, Faults, Scope, a, either, fault, shown, suggestion
 from fhirhub.validation.primitives import primitive_check
 
 ANY: Final = "Resource"
 
+_BLANK: Final = re.compile(r"\s")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
-_URN: Final = re.compile(
-    r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|urn:oid:[0-2](\.(0|[1-9][0-9]*))+"
-)
+_UUID: Final = r"urn:uuid:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+_OID: Final = re.compile(r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+")
 _CONDITIONAL: Final = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?\S+=\S*")
 
 
@@ -25,11 +25,15 @@ def literal_check(targets: tuple[str, ...]) -> Check:
     definitions = r4()
     open_ended = not targets or ANY in targets
     allowed = frozenset(definitions.resource_types if open_ended else targets)
-    is_plain = re.compile(rf"(?:{'|'.join(sorted(allowed))})/{ID_PATTERN.pattern}").fullmatch
+    types = "|".join(sorted(allowed))
+    is_plain = re.compile(rf"(?:{types})/{ID_PATTERN.pattern}|{_UUID}").fullmatch
+    is_search = re.compile(rf"(?:{types})\?[^\s=]+=\S*").fullmatch
     text = primitive_check("string")
 
     def check(value: Any, scope: Scope) -> Faults | None:
-        if type(value) is str and is_plain(value):
+        if type(value) is str and (
+            is_plain(value) or (scope.conditional_references and is_search(value) and value.isprintable())
+        ):
             return None
         return text(value, scope) or _examine(value, scope, allowed)
 
@@ -40,7 +44,7 @@ def _examine(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None
     """Check every literal reference that is not simply `Type/id`."""
     if value.startswith("#"):
         return _examine_fragment(value, scope, allowed)
-    if any(character.isspace() for character in value):
+    if _BLANK.search(value):
         return _malformed(value, "it contains blanks")
     conditional = _CONDITIONAL.fullmatch(value)
     if conditional:
@@ -54,7 +58,8 @@ def _examine(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None
             return None
         return _examine_type(restful.resource_type, value, allowed)
     if value.startswith(("urn:uuid:", "urn:oid:")):
-        return None if _URN.fullmatch(value) else _malformed(value, "what follows urn:uuid: or urn:oid: is not one")
+        kind = value[4 : value.index(":", 4)]
+        return None if _OID.fullmatch(value) else _malformed(value, f"what follows urn:{kind}: is not {a(kind)}")
     if _ABSOLUTE.fullmatch(value):
         return primitive_check("uri")(value, scope)
     return _malformed(value, "it must be Type/id, an absolute URL, urn:uuid:…, urn:oid:… or #id of a contained resource")

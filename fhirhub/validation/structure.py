@@ -9,7 +9,7 @@ from typing import Any
 from fhirhub.definitions import Element, TypeDefinition, r4
 from fhirhub.validation import bindings, companions, extensions, faults, narrative, references, resources
 from fhirhub.validation.faults import LIMIT, Check, Faults, Scope, below
-from fhirhub.validation.primitives import primitive_check
+from fhirhub.validation.primitives import MAX_TEXT, primitive_check
 
 
 class Elements(dict[str, Check | None]):
@@ -100,6 +100,7 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
     elements = Elements(definition, targets)
     required = tuple(element.name for element in definition.elements.values() if element.min)
     choices = frozenset(name for members in definition.choices.values() for name in companions.names(members))
+    text = primitive_check("string")
     demands = bool(required or choices)
 
     def check(value: Any, scope: Scope) -> Faults | None:
@@ -108,6 +109,9 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
         found: Faults | None = None
         for name, item in value.items():
             element = elements[name]
+            # The commonest check, without a call.
+            if element is text and type(item) is str and 0 < len(item) <= MAX_TEXT and item.isprintable():
+                continue
             wrong = element(item, scope) if element is not None else _among_siblings(definition, targets, name, value, scope)
             if wrong is not None and (wrong := companions.without_paired_nulls(wrong, value.get("_" + name))):
                 found = below(name, wrong, found)

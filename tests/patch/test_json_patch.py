@@ -266,7 +266,7 @@ _operations = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(_documents, st.lists(_operations, max_size=5))
 def test_json_patch_never_changes_its_arguments(document: Any, patch: Any) -> None:
     before = copy.deepcopy((document, patch))
@@ -281,7 +281,7 @@ def test_json_patch_never_changes_its_arguments(document: Any, patch: Any) -> No
     assert (document, patch) == before
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_documents, _pointers, _values)
 def test_json_patch_finds_what_it_added(document: Any, path: str, value: Any) -> None:
     try:
@@ -293,7 +293,7 @@ def test_json_patch_finds_what_it_added(document: Any, path: str, value: Any) ->
     assert json_patch.apply(patched, [{"op": "test", "path": path, "value": value}]) == patched
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_documents, _pointers, _values)
 def test_json_patch_undoes_what_it_added(document: Any, path: str, value: Any) -> None:
     if not path or path.endswith("/-"):
@@ -319,7 +319,7 @@ def _at(document: Any, path: str) -> Any:
     return document
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_documents, _values)
 def test_json_patch_raises_nothing_but_fhir_errors(document: Any, patch: Any) -> None:
     try:

@@ -25,7 +25,7 @@ from .conftest import BASE_URL, NOW
 NO_TARGETS = {
     "DeviceMetric?parent=DeviceDefinition/dc102",
     "MedicationRequest?intended-dispenser=Practitioner/f001",
-    "Observation?performer=Encounter/f202",
+    "Observation?performer=Encounter/example",
 }
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

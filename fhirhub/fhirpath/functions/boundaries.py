@@ -1,6 +1,7 @@
 """The least and the greatest value a number or date can stand for, its precision, and whether quantities compare.
 
-https://hl7.org/fhirpath/#lowboundaryprecision-integer-decimal--date--datetime--time (newer than N1; R4 tools rely on it)
+https://hl7.org/fhirpath/#lowboundaryprecision-integer-decimal--date--datetime--time
+(These functions are newer than N1, but the suite for R4 has them.)
 """
 
 from calendar import monthrange
@@ -70,7 +71,7 @@ def _temporal_boundary(moment: temporal.Temporal, digits: int | None, high: bool
     parts = list(moment.parts)
     for position in range(len(parts), 3 if is_time else 6):
         parts.append(_extreme(parts, position + (3 if is_time else 0), high))
-    fraction = (moment.fraction or ("999" if high and len(moment.parts) < len(parts) else "")).ljust(3, "9" if high else "0")
+    fraction = moment.fraction or ("999" if high and len(moment.parts) < len(parts) else "000")
     offset = moment.offset
     if offset is None and not is_time:
         offset = temporal.EARLIEST_OFFSET if high else temporal.LATEST_OFFSET
@@ -78,10 +79,10 @@ def _temporal_boundary(moment: temporal.Temporal, digits: int | None, high: bool
     result = temporal.Temporal(
         moment.type,
         tuple(parts[:wanted]),
-        fraction[:3] if digits in (9, 17) else None,
+        fraction.ljust(3, "0")[:3] if digits in (9, 17) else None,
         offset if shows_clock else None,
     )
-    return [Node(str(result), moment.type if is_time or shows_clock or moment.type == "System.Date" else "System.DateTime")]
+    return [Node(str(result), moment.type)]
 
 
 def _extreme(parts: list[int], position: int, high: bool) -> int:

@@ -168,7 +168,10 @@ _CONVERSIONS: Final[Mapping[str, Conversion]] = {
 }
 
 CONVERSION: Final[Mapping[str, Function]] = MappingProxyType(
-    {f"to{name}": Function(of_values(_to(convert, name)), returns=f"System.{name}") for name, convert in _CONVERSIONS.items()}
+    {
+        f"to{name}": Function(of_values(_to(convert, name)), returns=f"System.{name}")
+        for name, convert in _CONVERSIONS.items()
+    }
     | {
         f"convertsTo{name}": Function(of_values(_converts_to(convert, name)), returns="System.Boolean")
         for name, convert in _CONVERSIONS.items()

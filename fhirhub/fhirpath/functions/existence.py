@@ -11,8 +11,8 @@ from fhirhub.fhirpath.equality import ItemSet, distinct
 from fhirhub.fhirpath.errors import FhirPathError
 from fhirhub.fhirpath.functions.signature import SAME, Function, each, of_items, of_values
 from fhirhub.fhirpath.node import Node
-from fhirhub.fhirpath.scope import Evaluator, Scope
 from fhirhub.fhirpath.schema import r4_schema
+from fhirhub.fhirpath.scope import Evaluator, Scope
 from fhirhub.fhirpath.singleton import FALSE, TRUE, boolean, number, truth
 
 _SYSTEM_OF = r4_schema().system_of

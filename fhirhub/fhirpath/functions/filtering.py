@@ -50,16 +50,14 @@ def _repeat(target: Evaluator, arguments: tuple[Evaluator, ...]) -> Evaluator:
         computed = ItemSet()
         level = target(scope)
         while level:
-            following: list[Node] = []
-            for inner in each(scope, level):
-                for node in projection(inner):
-                    # Elements of a resource are a finite tree; only computed items can go round in circles.
-                    if node.parent is not None or computed.add(node):
-                        following.append(node)
-            found += following
+            # Elements further down are a finite tree; everything else can go round in circles.
+            level = [
+                node for inner in each(scope, level) for node in projection(inner)
+                if node.parent is not None or computed.add(node)
+            ]  # fmt: skip
+            found += level
             if len(found) > MAX_REPEATED:
                 raise FhirPathError(f"repeat found more than {MAX_REPEATED} items")
-            level = following
         return found
 
     return run
@@ -100,11 +98,16 @@ def _trace(target: Evaluator, arguments: tuple[Evaluator, ...]) -> Evaluator:
         trace = scope.run.trace
         if trace is not None:
             name = typed(arguments[0](scope), "System.String", "trace")
-            shown = [node for inner in each(scope, items) for node in arguments[1](inner)] if len(arguments) > 1 else items
-            trace(name or "", shown)
+            if len(arguments) > 1:
+                trace(name or "", [node for inner in each(scope, items) for node in arguments[1](inner)])
+            else:
+                trace(name or "", items)
         return items
 
     return run
+
+
+_Keyed = tuple[list[Node | None], Node]
 
 
 def sorted_by(target: Evaluator, keys: tuple[tuple[Evaluator, bool], ...]) -> Evaluator:
@@ -113,8 +116,8 @@ def sorted_by(target: Evaluator, keys: tuple[tuple[Evaluator, bool], ...]) -> Ev
     Items without a key come first, whichever the direction.
     """
 
-    def compare(left: list[Node | None], right: list[Node | None]) -> int:
-        for (_, descends), a, b in zip(keys, left, right, strict=True):
+    def compare(left: _Keyed, right: _Keyed) -> int:
+        for (_, descends), a, b in zip(keys, left[0], right[0], strict=True):
             if a is None or b is None:
                 result = (a is not None) - (b is not None)
             else:
@@ -125,9 +128,11 @@ def sorted_by(target: Evaluator, keys: tuple[tuple[Evaluator, bool], ...]) -> Ev
 
     def run(scope: Scope) -> list[Node]:
         items = target(scope)
-        rows = [([single(key(inner), "A key of sort") for key, _ in keys], node)
-                for inner, node in zip(each(scope, items), items, strict=True)]  # fmt: skip
-        rows.sort(key=cmp_to_key(lambda a, b: compare(a[0], b[0])))
+        rows = [
+            ([single(key(inner), "A key of sort") for key, _ in keys], node)
+            for inner, node in zip(each(scope, items), items, strict=True)
+        ]
+        rows.sort(key=cmp_to_key(compare))
         return [node for _, node in rows]
 
     return run

@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Conte
 from types import MappingProxyType
 from typing import Any, Final
 
+from fhirhub.fhirpath import quantity
 from fhirhub.fhirpath.arithmetic import CONTEXT
 from fhirhub.fhirpath.errors import FhirPathError
 from fhirhub.fhirpath.functions.signature import SAME, Function, of_values
@@ -79,22 +80,28 @@ def _sqrt(value: Any) -> Decimal:
 def _abs(items: list[Node]) -> list[Node]:
     node = single(items, "abs")
     if node is not None and _SYSTEM_OF[node.type] == "System.Quantity":
-        return [Node({**node.value, "value": abs(node.value["value"])}, "System.Quantity")] if "value" in node.value else []
+        amount = quantity.from_json(node.value)
+        return [Node({**node.value, "value": abs(amount.value)}, "System.Quantity")] if amount is not None else []
     value = _value(items, "abs")
     return [] if value is None else number(abs(value))
 
 
-def _numeric(name: str, function: Callable[..., Any], least: int = 0, most: int = 0, returns: str = "System.Decimal") -> Function:
-    return Function(of_values(_on_number(name, function)), least, most, returns=returns)
+_INTEGER: Final = "System.Integer"
+
+
+def _numeric(
+    name: str, function: Callable[..., Any], most: int = 0, least: int = 0, returns: str | None = None
+) -> Function:
+    return Function(of_values(_on_number(name, function)), least, most, returns=returns or "System.Decimal")
 
 
 MATHEMATICS: Final[Mapping[str, Function]] = MappingProxyType(
     {
         "abs": Function(of_values(_abs), returns=SAME),
-        "ceiling": _numeric("ceiling", _to_whole(ROUND_CEILING), returns="System.Integer"),
-        "floor": _numeric("floor", _to_whole(ROUND_FLOOR), returns="System.Integer"),
-        "truncate": _numeric("truncate", _to_whole(ROUND_DOWN), returns="System.Integer"),
-        "round": _numeric("round", _round, 0, 1),
+        "ceiling": _numeric("ceiling", _to_whole(ROUND_CEILING), returns=_INTEGER),
+        "floor": _numeric("floor", _to_whole(ROUND_FLOOR), returns=_INTEGER),
+        "truncate": _numeric("truncate", _to_whole(ROUND_DOWN), returns=_INTEGER),
+        "round": _numeric("round", _round, 1),
         "exp": _numeric("exp", lambda value: _narrow(_WIDE.exp(Decimal(value)))),
         "ln": _numeric("ln", lambda value: _narrow(_WIDE.ln(Decimal(value)))),
         "log": _numeric("log", _log, 1, 1),

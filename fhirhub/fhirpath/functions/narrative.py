@@ -11,15 +11,20 @@ from xml.parsers import expat
 
 XHTML: Final = "http://www.w3.org/1999/xhtml"
 
-_ELEMENTS: Final = frozenset(
-    "p br div h1 h2 h3 h4 h5 h6 a span b em i strong small big tt dfn q var abbr acronym cite blockquote hr address bdo "
-    "kbd samp sub sup ul ol li dl dt dd pre table caption colgroup col thead tr tfoot tbody th td code img map area ins "
-    "del u s strike center font".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ELEMENTS: Final = _words(
+    "p br div h1 h2 h3 h4 h5 h6 a span b em i strong small big tt dfn q var abbr acronym cite blockquote hr address "
+    "bdo kbd samp sub sup ul ol li dl dt dd pre table caption colgroup col thead tr tfoot tbody th td code img map "
+    "area ins del u s strike center font"
 )
-_GLOBAL: Final = frozenset("title style class id lang xml:lang dir accesskey tabindex".split())
+_GLOBAL: Final = _words("title style class id lang xml:lang dir accesskey tabindex")
 _OWN: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        name: frozenset(attributes.split())
+        name: _words(attributes)
         for name, attributes in {
             "a": "href name charset hreflang rel rev shape coords type target",
             "img": "src alt longdesc height width usemap ismap border align hspace vspace",

@@ -2,8 +2,9 @@
 
 http://hl7.org/fhirpath/N1/#matchesregex--string--boolean
 
-Python's matcher backtracks. A repetition inside a repetition can take exponential time, several open repetitions in a row
-polynomial time; the first is refused unless its parts cannot be confused, the second is limited by the length of the text.
+Python's matcher backtracks. A repetition inside a repetition can take exponential time, several open repetitions in a
+row polynomial time. The first is refused unless its parts cannot be confused, the second is limited by the length of
+the text.
 """
 
 import re

@@ -12,6 +12,14 @@ from fhirhub.fhirpath.node import Node, children, descendants
 from fhirhub.fhirpath.scope import Run
 
 
+def _children(items: list[Node]) -> list[Node]:
+    return [below for node in items for below in children(node)]
+
+
+def _descendants(items: list[Node]) -> list[Node]:
+    return [below for node in items for below in descendants(node)]
+
+
 def _type(items: list[Node]) -> list[Node]:
     return [Node(_type_info(node.type), "System.TypeInfo") for node in items]
 
@@ -36,10 +44,8 @@ def _time_of_day(run: Run, items: list[Node]) -> list[Node]:
 
 TREE: Final[Mapping[str, Function]] = MappingProxyType(
     {
-        "children": Function(of_items(lambda items: [below for node in items for below in children(node)]), single=False),
-        "descendants": Function(
-            of_items(lambda items: [below for node in items for below in descendants(node)]), single=False
-        ),
+        "children": Function(of_items(_children), single=False),
+        "descendants": Function(of_items(_descendants), single=False),
         "type": Function(of_items(_type), returns="System.TypeInfo", single=False),
         "now": Function(of_run(_now), returns="System.DateTime"),
         "today": Function(of_run(_today), returns="System.Date"),
