@@ -5,12 +5,11 @@ https://hl7.org/fhir/R4/http.html, docs/architecture.md
 
 import gc
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-from flask import Flask
+from typing import Any
 
 from fhirhub.http.application import create_flask_app
 from fhirhub.http.logs import RequestLog
@@ -22,6 +21,8 @@ from fhirhub.interactions.routes import ROUTES
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.settings import ConfigurationError, Settings
 from fhirhub.store.database import Database, open_database
+
+WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _COLLECT_AFTER = (100_000, 20, 50)
 
@@ -77,14 +78,14 @@ def open_hub(
     return Hub(call, database)
 
 
-def web_application(settings: Settings, metrics_folder: Path) -> Flask:
+def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication:
     """Build the WSGI application of one web worker.
 
     Arguments:
         metrics_folder: shared by the workers, so that any of them can answer `/metrics` for all.
     """
     hub = open_hub(settings)
-    # A Bundle makes a million short-lived objects without a cycle; looking for cycles that often costs more than it finds.
+    # A Bundle makes a million short-lived objects without a cycle: looking for cycles that often finds nothing.
     gc.set_threshold(*_COLLECT_AFTER)
     return create_flask_app(
         hub.answer,

@@ -55,7 +55,8 @@ class Issue:
     """One `OperationOutcome.issue`.
 
     `expression` holds FHIRPath paths of the elements, `location` where they stand in what was sent (`line 12,
-    column 3`, or a JSON Pointer), `details` a text that stays the same for every occurrence of the rule (its key or name).
+    column 3`, or a JSON Pointer), `details` a text that is the same for every occurrence
+    of the rule (its key or name).
     """
 
     severity: Severity

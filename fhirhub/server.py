@@ -1,4 +1,4 @@
-"""Runs the web workers: one listening socket, processes that share it, an orderly stop.
+"""Runs the web workers: one port, processes that share it, an orderly stop.
 
 What they serve is https://hl7.org/fhir/R4/http.html. Each worker builds an application of its own.
 """
@@ -24,7 +24,7 @@ from typing import Any, Final
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.net import SocketHolder  # type: ignore[attr-defined]  # imported there for others, without saying so
-from granian.server.mp import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 
 from fhirhub.http.logs import configure_logs
 from fhirhub.settings import ConfigurationError, Settings
@@ -49,15 +49,40 @@ class WorkersFailed(Exception):
     """The web workers could not start; their log says why."""
 
 
-def listen(settings: Settings) -> socket.socket:
+class Listener:
+    """The open port: one socket for each worker, between which the kernel shares the connections out evenly.
+
+    The sockets belong to the process that watches the workers, so a connection that waits for a worker which dies waits
+    for its successor.
+    """
+
+    def __init__(self, host: str, port: int, sockets: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # Sockets that share a port would share it with another fhirhub, too: one that does not share finds that out.
+        with socket.create_server((host, port), family=family) as alone:
+            self.address: tuple[str, int] = alone.getsockname()[:2]
+        self.sockets = [
+            socket.create_server(self.address, family=family, backlog=BACKLOG, reuse_port=True) for _ in range(sockets)
+        ]
+
+    @property
+    def port(self) -> int:
+        """The port, also where any free one was asked for."""
+        return self.address[1]
+
+    def close(self) -> None:
+        """Close the sockets of this process."""
+        for each in self.sockets:
+            each.close()
+
+
+def listen(settings: Settings) -> Listener:
     """Open the port. Whoever connects from now on waits until the workers are there.
 
     Raises ConfigurationError when it cannot be opened; port 0 takes any free one.
     """
-    address = (settings.host, settings.port)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server(address, family=family, backlog=BACKLOG)
+        return Listener(settings.host, settings.port, settings.workers)
     except (OSError, OverflowError) as error:
         taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         reason = "another program uses it; stop that, or choose another port with --port" if taken else str(error)
@@ -67,7 +92,7 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def serve(
-    settings: Settings, factory: Factory, listener: socket.socket, *, on_ready: Callable[[str], None] | None = None
+    settings: Settings, factory: Factory, listener: Listener, *, on_ready: Callable[[str], None] | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let the requests that are being worked on end. Only from the main thread.
 
@@ -82,7 +107,7 @@ def serve(
     """
     # A worker is a fresh process: a fork would copy the locks that other threads of this one hold.
     multiprocessing.set_start_method("spawn", force=True)
-    with listener, tempfile.TemporaryDirectory(prefix="fhirhub-") as folder:
+    with contextlib.closing(listener), tempfile.TemporaryDirectory(prefix="fhirhub-") as folder:
         server = _Server(settings, listener)
         announce = partial(on_ready or _print_ready, settings.public_url)
         threading.Thread(target=server.announce, args=(announce,), name="readiness", daemon=True).start()
@@ -95,14 +120,14 @@ def serve(
 
 
 class _Server(MPServer):
-    """Granian with one listening socket for all workers, which never gives up once it has been ready."""
+    """Granian with the sockets of a `Listener`, which never gives up once it has been ready."""
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, listener: Listener) -> None:
         configuration = configure_logs(settings.log_level, settings.log_format)
         super().__init__(
             "fhirhub",
             address=settings.host,
-            port=listener.getsockname()[1],
+            port=listener.port,
             interface=Interfaces.WSGI,
             workers=settings.workers,
             blocking_threads=settings.blocking_threads,
@@ -125,7 +150,7 @@ class _Server(MPServer):
             on_ready()
 
     def _is_ready(self) -> bool:
-        host, port = self._listener.getsockname()[:2]
+        host, port = self._listener.address
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         connection = http.client.HTTPConnection(reachable, port, timeout=_PROBE_SECONDS)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
@@ -134,12 +159,18 @@ class _Server(MPServer):
         return False
 
     def _init_shared_socket(self) -> None:
-        # Granian opens a socket for each worker on Linux; a connection that waits in it dies with the worker.
+        # Granian lets each worker open its own socket on Linux; what waits in it dies with the worker.
         self._ssp: Any = None
-        self._sso: Any = self._listener
-        # The published types of both are those of another platform: descriptor, whether it is a Unix socket, backlog.
+
+    def _spawn_worker(self, idx: int, *arguments: Any, **options: Any) -> WorkerProcess:
+        self._sso: Any = self._listener.sockets[idx]
+        # The published type is that of another platform: descriptor, whether it is a Unix socket, backlog.
         holder: Any = SocketHolder
-        self._shd: Any = holder(self._listener.fileno(), False, BACKLOG)
+        self._shd: Any = holder(self._sso.fileno(), False, BACKLOG)
+        return super()._spawn_worker(idx, *arguments, **options)
+
+    def _drop_shared_socket(self) -> None:
+        self._listener.close()
 
     def _respawn_workers(self, workers: list[int], *arguments: Any, **options: Any) -> None:
         # Granian ends everything when a worker dies twice within seconds. A server that has been ready goes on, and

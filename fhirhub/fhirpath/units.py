@@ -61,7 +61,7 @@ _PLAIN: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 _ONE: Final = Unit(Fraction(1), frozenset())
 _COMPONENT: Final = re.compile(
     r"(?P<open>\()|(?P<close>\))|(?P<operator>[./])|(?P<annotation>\{[^}]*\})"
-    r"|(?P<number>\d+)(?![*^])|(?P<symbol>10[*^]|(?:[A-Za-z%'\"]|\[[^\]]*\])+)(?P<exponent>[+-]?\d+)?"
+    r"|(?P<number>\d+)(?![*^\d])|(?P<symbol>10[*^]|(?:[A-Za-z%'\"]|\[[^\]]*\])+)(?P<exponent>[+-]?\d+)?"
 )
 
 

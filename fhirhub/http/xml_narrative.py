@@ -8,7 +8,10 @@ from typing import Final
 from lxml import etree
 
 from fhirhub.http.xml_parse import MarkupError, Node, parse
-from fhirhub.http.xml_plan import MAX_DEPTH, XHTML
+from fhirhub.http.xml_plan import XHTML
+
+MAX_DEPTH: Final = 64
+"""Deepest nesting of markup in one narrative."""
 
 _PREFIX: Final = f"{{{XHTML}}}"
 _XML: Final = "{http://www.w3.org/XML/1998/namespace}"

@@ -14,9 +14,6 @@ from fhirhub.definitions import Element, TypeDefinition, r4
 FHIR: Final = "http://hl7.org/fhir"
 XHTML: Final = "http://www.w3.org/1999/xhtml"
 
-MAX_DEPTH: Final = 64
-"""Deepest nesting of elements, both of FHIR elements in a document and of markup in one narrative."""
-
 
 class Form(Enum):
     """How the content of an element is written."""
@@ -50,6 +47,8 @@ class Property:
     type: str
     is_array: bool
     is_attribute: bool
+    levels: int
+    """How many levels deeper than its owner JSON nests what is in it, the array included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +103,7 @@ def plan(type_name: str) -> Plan:
             type=element.type,
             is_array=element.is_array,
             is_attribute=_is_attribute(definition, element),
+            levels=2 if element.is_array else 1,
         )
         for element in definition.elements.values()
     ]

@@ -14,8 +14,8 @@ from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.http.xml_narrative import div_text
 from fhirhub.http.xml_parse import MarkupError, Node, parse, stray_text
-from fhirhub.http.xml_plan import FHIR, MAX_DEPTH, PRIMITIVE, XHTML, Form, Plan, Property, plan
-from fhirhub.model.json import Json
+from fhirhub.http.xml_plan import FHIR, PRIMITIVE, XHTML, Form, Plan, Property, plan
+from fhirhub.model.json import MAX_DEPTH, Json
 
 _MAX_ISSUES: Final = 50
 _PREFIX: Final = f"{{{FHIR}}}"
@@ -75,6 +75,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             self._report("too-long", f"Elements are nested deeper than {MAX_DEPTH} levels", element)
             self._refuse()
+        found = len(self.issues)
         attributes = dict(element.items())
         for p in form.attributes:
             text = attributes.pop(p.name, None)
@@ -83,7 +84,7 @@ class _Reader:
         for name in attributes:
             self._unknown_attribute(element, name)
         self._children(element, form, depth, result)
-        if not result:
+        if not result and len(self.issues) == found:
             self._report("structure", "The element is empty; leave it out", element)
         if form.type == "Extension" and "extension" in result:
             return {name: result[name] for name in form.by_name if name in result} | result
@@ -104,9 +105,9 @@ class _Reader:
                 slot = p.slot
             extra: Json | None = None
             if p.form is Form.COMPLEX:
-                item: Any = self._object(child, plan(p.type), depth + 1, {})
+                item: Any = self._object(child, plan(p.type), depth + p.levels, {})
             elif p.form is Form.RESOURCE:
-                item = self._wrapped(child, depth + 1)
+                item = self._wrapped(child, depth + p.levels)
             elif p.form is Form.XHTML:
                 item = self._div(child)
             else:
@@ -114,7 +115,7 @@ class _Reader:
                 if len(attributes) == 1 and attributes[0][0] == "value" and len(child) == 0:
                     item = self._value(child, p, attributes[0][1])
                 else:
-                    item, extra = self._primitive(child, p, depth + 1)
+                    item, extra = self._primitive(child, p, depth + p.levels)
             if not p.is_array:
                 if p.name in result or p.companion in result:
                     self._report("structure", f"'{p.name}' may stand once only", child)
@@ -123,15 +124,12 @@ class _Reader:
                 if extra:
                     result[p.companion] = extra
                 continue
-            items = result.get(p.name)
-            if items is None:
-                result[p.name] = items = []
+            items = result.setdefault(p.name, [])
             items.append(item)
             if extra:
                 if p.companion not in result:
-                    result[p.companion] = []
                     padded.append(p)
-                extras = result[p.companion]
+                extras = result.setdefault(p.companion, [])
                 extras.extend([None] * (len(items) - 1 - len(extras)))
                 extras.append(extra)
         for p in padded:

@@ -13,8 +13,8 @@ from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError
 from fhirhub.http.xml_narrative import checked_div
 from fhirhub.http.xml_parse import MarkupError
-from fhirhub.http.xml_plan import FHIR, MAX_DEPTH, PRIMITIVE, Form, Plan, Property, plan
-from fhirhub.model.json import Json
+from fhirhub.http.xml_plan import FHIR, PRIMITIVE, Form, Plan, Property, plan
+from fhirhub.model.json import MAX_DEPTH, Json
 
 _DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>'
 
@@ -82,7 +82,7 @@ def _write_object(
     inner = margin + indent
     for child in children:
         companion = value.get(child.companion) if has_companions else None
-        _write_property(out, child, value.get(child.name), companion, inner, indent, depth + 1)
+        _write_property(out, child, value.get(child.name), companion, inner, indent, depth + child.levels)
     out.append(f"{margin}</{tag}>")
 
 
@@ -145,7 +145,7 @@ def _write_item(
         _write_object(out, name, name, content, plan(p.type), margin, indent, depth)
     elif p.form is Form.RESOURCE:
         out.append(f"{margin}<{name}>")
-        _write_resource(out, content, margin + indent, indent, depth + 1)
+        _write_resource(out, content, margin + indent, indent, depth)
         out.append(f"{margin}</{name}>")
     elif p.form is Form.XHTML:
         out.append(margin + _div(content))

@@ -44,9 +44,9 @@ def put(unit: Unit, draft: Draft, logical_id: str, previous: Stored | None, requ
 
 def _check_preconditions(request: FhirRequest, previous: Stored | None, call: Call) -> None:
     check_if_match(request, previous)
-    exists = previous is not None and not previous.is_deleted
-    if request.if_none_match is not None and previous is not None and exists:
-        if not versions_of(request.if_none_match).isdisjoint({"*", previous.version_id}):
+    if request.if_none_match is not None and previous is not None and not previous.is_deleted:
+        unwanted = versions_of(request.if_none_match)
+        if "*" in unwanted or previous.version_id in unwanted:
             raise FhirError(Failure.PRECONDITION_FAILED, "If-None-Match asks that no such version exist, but it does.")
     if previous is None and not call.rules.update_create:
         raise FhirError(

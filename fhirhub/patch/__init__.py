@@ -16,7 +16,7 @@ MEDIA_TYPES: Final = ("application/json-patch+json", "application/merge-patch+js
 
 
 def apply_patch(resource: Json, content_type: str | None, body: Any) -> Json:
-    """Return the patched resource; `resource` and `body` stay as they are, and the result shares unchanged parts with them.
+    """Return the patched resource. `resource` and `body` stay as they are; the result shares unchanged parts with them.
 
     Arguments:
         resource: the current version.

@@ -114,6 +114,17 @@ def any_of(parts: Iterable[Filter]) -> Filter:
     return Or(tuple(flat)) if len(flat) > 1 else next(iter(flat))
 
 
+def leaves(part: Filter) -> int:
+    """Return how many comparisons a filter is made of."""
+    match part:
+        case And(parts) | Or(parts):
+            return sum(map(leaves, parts))
+        case Not(inner):
+            return leaves(inner)
+        case _:
+            return 1
+
+
 def none_of(part: Filter) -> Filter:
     """Return the negation, simplified."""
     match part:

@@ -13,10 +13,10 @@ from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.model.request import Handling
 from fhirhub.search import result_parameters
 from fhirhub.search.criterion import Criterion
-from fhirhub.search.filter import Filter, all_of
+from fhirhub.search.filter import Filter, all_of, leaves
 from fhirhub.search.predicates import MODIFIERS, is_supported, predicate
 from fhirhub.search.result_parameters import ResultParameters, SortKey, Summary, Total, nearest
-from fhirhub.search.syntax import bad_value
+from fhirhub.search.syntax import bad_value, too_costly
 
 NOT_SUPPORTED: Final = (
     "_contained", "_containedType", "_content", "_filter", "_has", "_include", "_list", "_query", "_revinclude",
@@ -24,9 +24,10 @@ NOT_SUPPORTED: Final = (
 )  # fmt: skip
 """Parameters that stand for more than values of the resource, and have no support here yet."""
 
-
 DEFAULT_COUNT: Final = 20
 MAX_COUNT: Final = 1_000
+MAX_COMPARISONS: Final = 10_000
+"""Most comparisons of one search; a bare id of a reference with many target types takes one for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def parse(
     filters: list[Filter] = []
     used: list[tuple[str, str]] = []
     ignored: list[Issue] = []
+    comparisons = 0
     shape = ResultParameters(count=default_count)
     seen: set[str] = set()
     for name, value in parameters:
@@ -93,6 +95,9 @@ def parse(
                 ignored.append(_ignored(name, reason, handling))
                 continue
             filters.append(predicate(_criterion(resource_type, name, value, base_url, now)))
+            comparisons += leaves(filters[-1])
+            if comparisons > MAX_COMPARISONS:
+                raise too_costly(name, f"the search takes more than {MAX_COMPARISONS} comparisons; split it.")
         used.append((name, value))
     return SearchQuery(
         resource_type=resource_type,

@@ -3,9 +3,13 @@
 https://hl7.org/fhir/R4/search.html#escaping
 """
 
+from typing import Final
+
 from fhirhub.errors import Failure, FhirError
 
-ESCAPABLE = "\\,|$"
+ESCAPABLE: Final = "\\,|$"
+MAX_ALTERNATIVES: Final = 1_000
+"""Most alternatives of one value."""
 
 
 def bad_value(parameter: str, text: str) -> FhirError:
@@ -13,16 +17,23 @@ def bad_value(parameter: str, text: str) -> FhirError:
     return FhirError(Failure.BAD_VALUE, f"Search parameter {parameter}: {text}", expression=[f"http.{parameter}"])
 
 
+def too_costly(parameter: str, text: str) -> FhirError:
+    """Return the error that answering would take more than a client may ask for."""
+    return FhirError(Failure.TOO_COSTLY, f"Search parameter {parameter}: {text}", expression=[f"http.{parameter}"])
+
+
 def alternatives(parameter: str, value: str) -> list[str]:
     """Split a raw value at the commas that mean OR; the parts keep their escapes.
 
-    Raises FhirError: an empty alternative, a backslash that escapes nothing, text that is no Unicode.
+    Raises FhirError: an empty alternative, too many of them, a backslash that escapes nothing, text that is no Unicode.
     """
     try:
         value.encode()
     except UnicodeEncodeError:
         raise bad_value(parameter, "the value contains a surrogate code point, which is no character.") from None
     parts = split(parameter, value, ",")
+    if len(parts) > MAX_ALTERNATIVES:
+        raise too_costly(parameter, f"{len(parts)} alternatives are too many; at most {MAX_ALTERNATIVES} are allowed.")
     if any(not part or part.isspace() for part in parts):
         raise bad_value(parameter, f"{'an alternative in ' + repr(value) if value else 'the value'} is empty.")
     return parts

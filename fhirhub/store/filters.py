@@ -55,11 +55,14 @@ def to_mongo(filter: Filter) -> dict[str, Any]:
 
 
 def _any(parts: tuple[Filter, ...]) -> dict[str, Any]:
-    """One index scan for all equal tokens, whatever else is among the alternatives."""
+    """One index scan for all equal tokens and one for all ids, whatever else is among the alternatives."""
     tokens = [part.key for part in parts if isinstance(part, TokenIs)]
-    documents = [to_mongo(part) for part in parts if not isinstance(part, TokenIs)]
+    ids = frozenset[str]().union(*(part.ids for part in parts if isinstance(part, IdIn)))
+    documents = [to_mongo(part) for part in parts if not isinstance(part, TokenIs | IdIn)]
     if tokens:
         documents.insert(0, {"k": {"$in": tokens}})
+    if ids:
+        documents.insert(0, to_mongo(IdIn(ids)))
     return {"$or": documents} if len(documents) > 1 else documents[0]
 
 

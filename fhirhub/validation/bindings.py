@@ -13,9 +13,14 @@ CURRENCIES: Final = "http://hl7.org/fhir/ValueSet/currencies"
 MEDIA_TYPES: Final = "http://hl7.org/fhir/ValueSet/mimetypes"
 
 # https://www.rfc-editor.org/rfc/rfc6838#section-4.2, with parameters; the three words are what R4 calls its own encodings.
-_MEDIA_TYPE: Final = re.compile(r"xml|json|ttl|[A-Za-z0-9][\w!#$&^.+\-]{0,126}/[A-Za-z0-9*][\w!#$&^.+\-]{0,126}(\s*;.*)?", re.ASCII)
+_MEDIA_TYPE: Final = re.compile(
+    r"xml|json|ttl|[A-Za-z0-9][\w!#$&^.+\-]{0,126}/[A-Za-z0-9*][\w!#$&^.+\-]{0,126}(\s*;.*)?", re.ASCII
+)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_SYNTAX: Final = {CURRENCIES: (_CURRENCY, "three capital letters (ISO 4217)"), MEDIA_TYPES: (_MEDIA_TYPE, "type/subtype")}
+_SYNTAX: Final = {
+    CURRENCIES: (_CURRENCY, "three capital letters (ISO 4217)"),
+    MEDIA_TYPES: (_MEDIA_TYPE, "type/subtype"),
+}
 
 
 def bound_code(value_set: str, code: Check) -> Check:

@@ -21,7 +21,6 @@ from fhirhub.validation.faults import (
 from fhirhub.validation.primitives import primitive_check
 
 
-
 def has_companion(element: Element) -> bool:
     """Whether JSON can hold `_x` beside the element `x`: a primitive that may have extensions."""
     definition = r4().type(element.type)
@@ -50,7 +49,9 @@ def without_paired_nulls(found: Faults, companion: Any) -> Faults | None:
     if not isinstance(companion, list):
         return found
     paired = {index for index, item in enumerate(companion) if item is not None}
-    return [each for each in found if each.rule != "null" or len(each.steps) != 1 or each.steps[0] not in paired] or None
+    return [
+        each for each in found if each.rule != "null" or len(each.steps) != 1 or each.steps[0] not in paired
+    ] or None
 
 
 def companion(element: Element, parent: dict[str, Any], structure: Check, scope: Scope) -> Faults | None:
@@ -67,7 +68,9 @@ def companion(element: Element, parent: dict[str, Any], structure: Check, scope:
     if not isinstance(own, list) or not own:
         return not_an_array(own)
     if value is not None and isinstance(value, list) and len(value) != len(own):
-        text = f"{element.name} has {len(value)} items and _{element.name} {len(own)}: they pair one to one, with nulls."
+        text = (
+            f"{element.name} has {len(value)} items and _{element.name} {len(own)}: they pair one to one, with nulls."
+        )
         return fault("companion", "structure", text)
     values = value if isinstance(value, list) else [None] * len(own)
     found: Faults | None = None

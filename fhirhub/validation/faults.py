@@ -167,7 +167,11 @@ def unknown_element(definition: TypeDefinition, name: str) -> Faults:
     if choice is not None:
         text = f" {definition.name}.{name}[x] names its type: {either(element.name for element in choice)}."
     else:
-        text = suggestion(name, definition.elements.keys()) if len(definition.elements) > _MOST_LISTED else _listed(definition)
+        text = (
+            suggestion(name, definition.elements.keys())
+            if len(definition.elements) > _MOST_LISTED
+            else _listed(definition)
+        )
     return fault("unknown-element", "structure", f"{definition.name} has no element {shown(name)}.{text}")
 
 
@@ -183,4 +187,6 @@ def missing(definition: TypeDefinition, name: str) -> Faults:
 def missing_choice(definition: TypeDefinition, choice: str) -> Faults:
     """A required choice of which no member is there."""
     given = either(element.name for element in definition.choices[choice])
-    return fault("required", "required", f"{definition.name}.{choice}[x] is required and missing: give {given}.", choice)
+    return fault(
+        "required", "required", f"{definition.name}.{choice}[x] is required and missing: give {given}.", choice
+    )

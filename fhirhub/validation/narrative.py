@@ -113,7 +113,9 @@ def _examine(value: str) -> Faults | None:
     try:
         root = etree.fromstring(value, _parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        entities = " Write characters themselves, as XHTML in FHIR has no named entities." if "ntity" in str(error) else ""
+        entities = (
+            " Write characters themselves, as XHTML in FHIR has no named entities." if "ntity" in str(error) else ""
+        )
         return _refuse(f"it is not well-formed XML: {error}.{entities}")
     if root.tag != f"{{{_NAMESPACE}}}div":
         return _refuse(f'its outermost element must be <div xmlns="{_NAMESPACE}">, not {shown(root.tag)}.')

@@ -15,7 +15,7 @@ ANY: Final = "Resource"
 
 _BLANK: Final = re.compile(r"\s")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
-_UUID: Final = r"urn:uuid:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+_UUID: Final = re.compile(r"urn:uuid:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _OID: Final = re.compile(r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+")
 _CONDITIONAL: Final = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?\S+=\S*")
 
@@ -25,16 +25,14 @@ def literal_check(targets: tuple[str, ...]) -> Check:
     definitions = r4()
     open_ended = not targets or ANY in targets
     allowed = frozenset(definitions.resource_types if open_ended else targets)
-    types = "|".join(sorted(allowed))
-    is_plain = re.compile(rf"(?:{types})/{ID_PATTERN.pattern}|{_UUID}").fullmatch
-    is_search = re.compile(rf"(?:{types})\?[^\s=]+=\S*").fullmatch
+    is_id = ID_PATTERN.fullmatch
     text = primitive_check("string")
 
     def check(value: Any, scope: Scope) -> Faults | None:
-        if type(value) is str and (
-            is_plain(value) or (scope.conditional_references and is_search(value) and value.isprintable())
-        ):
-            return None
+        if type(value) is str:
+            head, _, tail = value.partition("/")
+            if (head in allowed and is_id(tail)) or _UUID.fullmatch(value):
+                return None
         return text(value, scope) or _examine(value, scope, allowed)
 
     return check
@@ -62,7 +60,9 @@ def _examine(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None
         return None if _OID.fullmatch(value) else _malformed(value, f"what follows urn:{kind}: is not {a(kind)}")
     if _ABSOLUTE.fullmatch(value):
         return primitive_check("uri")(value, scope)
-    return _malformed(value, "it must be Type/id, an absolute URL, urn:uuid:…, urn:oid:… or #id of a contained resource")
+    return _malformed(
+        value, "it must be Type/id, an absolute URL, urn:uuid:…, urn:oid:… or #id of a contained resource"
+    )
 
 
 def _examine_fragment(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None:
@@ -108,5 +108,3 @@ def type_faults(value: dict[str, Any], targets: tuple[str, ...]) -> Faults | Non
         text = f"The type says {stated}, the reference {shown(reference)} points at a {restful.resource_type}."
         return fault("reference-type", "value", text)
     return None
-
-

@@ -29,7 +29,9 @@ def issues(faults: Faults, resource: Any, source: bytes | None) -> list[Issue]:
 
 def _issue(fault: Fault, resource: Any, path: Path, positions: dict[Path, str]) -> Issue:
     location = positions.get(path) or pointer(path)
-    return Issue("error", fault.code, fault.text, (expression(resource, path),), (location,) if location else (), fault.rule)
+    return Issue(
+        "error", fault.code, fault.text, (expression(resource, path),), (location,) if location else (), fault.rule
+    )
 
 
 def pointer(path: Path) -> str:
@@ -64,7 +66,11 @@ def expression(resource: Any, path: Path) -> str:
 
 def _definition(node: Any) -> TypeDefinition | None:
     resource_type = node.get("resourceType") if isinstance(node, dict) else None
-    return r4().types.get(resource_type) if isinstance(resource_type, str) and r4().is_resource_type(resource_type) else None
+    return (
+        r4().types.get(resource_type)
+        if isinstance(resource_type, str) and r4().is_resource_type(resource_type)
+        else None
+    )
 
 
 def _child(node: Any, step: str | int) -> Any:

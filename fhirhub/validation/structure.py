@@ -112,7 +112,11 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
             # The commonest check, without a call.
             if element is text and type(item) is str and 0 < len(item) <= MAX_TEXT and item.isprintable():
                 continue
-            wrong = element(item, scope) if element is not None else _among_siblings(definition, targets, name, value, scope)
+            wrong = (
+                element(item, scope)
+                if element is not None
+                else _among_siblings(definition, targets, name, value, scope)
+            )
             if wrong is not None and (wrong := companions.without_paired_nulls(wrong, value.get("_" + name))):
                 found = below(name, wrong, found)
                 if len(found) > LIMIT:

@@ -118,7 +118,7 @@ def main(workers: int, port: int) -> None:
         cors_origins=("https://app.example",),
     )
     listener = server.listen(settings)
-    server.serve(replace(settings, port=listener.getsockname()[1]), build, listener)
+    server.serve(replace(settings, port=listener.port), build, listener)
 
 
 if __name__ == "__main__":

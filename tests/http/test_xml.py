@@ -324,6 +324,12 @@ def test_from_xml_stops_after_many_issues() -> None:
     assert len(caught.value.issues) == 50
 
 
+def test_from_xml_says_once_what_is_wrong_inside_an_element() -> None:
+    with pytest.raises(FhirError) as caught:
+        from_xml(f"<Patient {F}><name><shoe/></name></Patient>".encode())
+    assert [i.expression for i in caught.value.issues] == [("Patient.name[0].shoe",)]
+
+
 @pytest.mark.parametrize(
     ("resource", "expression", "word"),
     [

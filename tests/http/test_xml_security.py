@@ -69,11 +69,11 @@ def test_from_xml_refuses_processing_instructions(document: str) -> None:
         from_xml(document.replace("{F}", F).encode())
 
 
-@pytest.mark.parametrize("depth", [40, 200, 5000])
+@pytest.mark.parametrize("depth", [31, 32, 200, 5000])
 def test_from_xml_refuses_deep_nesting(depth: int) -> None:
     inner = '<extension url="a">' * depth + '<valueCode value="c"/>' + "</extension>" * depth
     document = f"<Patient {F}>{inner}</Patient>".encode()
-    if depth < 62:
+    if depth == 31:
         assert from_xml(document)["extension"][0]["url"] == "a"
         return
     with pytest.raises(FhirError) as caught:
@@ -89,7 +89,7 @@ def test_from_xml_refuses_a_deep_narrative() -> None:
 
 def test_to_xml_refuses_deep_nesting() -> None:
     extension: dict[str, object] = {"url": "a", "valueCode": "c"}
-    for _ in range(70):
+    for _ in range(32):
         extension = {"url": "a", "extension": [extension]}
     with pytest.raises(FhirError, match="64 levels"):
         to_xml({"resourceType": "Patient", "extension": [extension]})

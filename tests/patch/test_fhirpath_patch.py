@@ -618,10 +618,11 @@ _RESOURCE = patient(
     contained=[{"resourceType": "Device", "id": "d", "note": [{"text": "n"}]}],
 )
 _PATHS = """
-Patient; Patient.name; Patient.name[0]; Patient.name.given; Patient.name[0].given; Patient.name.given[1]; Patient.active;
-Patient.name[1].family; Patient.name[1].family.extension; Patient.identifier; Patient.identifier[1].use; Patient.contact;
-Patient.contact.name.text; Patient.multipleBirth; Patient.contained; Patient.contained[0].note[0].text; Patient.photo;
-Patient.descendants(); Patient.name.given.id; Patient.name[0].given.first() | Patient.active; 'x'; %resource; ].x
+Patient; Patient.name; Patient.name[0]; Patient.name.given; Patient.name[0].given; Patient.name.given[1];
+Patient.name[1].family; Patient.name[1].family.extension; Patient.identifier; Patient.identifier[1].use; Patient.photo;
+Patient.contact.name.text; Patient.multipleBirth; Patient.contained; Patient.contained[0].note[0].text; Patient.active;
+Patient.descendants(); Patient.name.given.id; Patient.name[0].given.first() | Patient.active; 'x'; %resource; ].x;
+Patient.contact
 """
 _paths = st.sampled_from([path.strip() for path in _PATHS.split(";")])
 _given = st.sampled_from(

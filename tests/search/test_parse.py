@@ -2,9 +2,11 @@
 
 import pytest
 
+from fhirhub.definitions import r4
 from fhirhub.errors import FhirError
 from fhirhub.search.filter import All, And, DateIs, IdIn, Not, Nothing, Or, TokenIs, TokenStartsWith, Updated
 from fhirhub.search.keys import system_id
+from fhirhub.search.predicates import is_supported
 from fhirhub.search.result_parameters import SortKey
 
 from .conftest import BASE_URL, Search
@@ -276,6 +278,27 @@ def test_count_is_capped_and_the_self_link_says_so(search: Search) -> None:
 def test_result_parameter_twice_is_refused(search: Search, name: str) -> None:
     value = {"_count": "1", "_sort": "_id", "_total": "none", "_summary": "true", "_elements": "id"}.get(name, "x")
     assert "more than once" in str(refused(search, "Patient", (name, value), (name, value)))
+
+
+def test_search_of_too_many_alternatives_is_refused(search: Search) -> None:
+    many = ",".join(f"i{number}" for number in range(1001))
+    error = refused(search, "Observation", ("code", many))
+    assert error.issues[0].code == "too-costly"
+    assert "1001 alternatives" in str(error)
+    # A bare id stands for one comparison with each of some 145 types.
+    error = refused(search, "Observation", ("focus", ",".join(f"i{number}" for number in range(100))))
+    assert error.issues[0].code == "too-costly"
+    assert "comparisons" in str(error)
+
+
+@pytest.mark.parametrize("resource_type", r4().resource_types)
+def test_supported_parameters_of_every_type_take_a_plain_value(search: Search, resource_type: str) -> None:
+    plain = {"token": "a", "string": "a", "uri": "urn:a", "reference": "urn:uuid:a", "date": "2020"}
+    for code, parameter in r4().search_parameters(resource_type).items():
+        if is_supported(parameter, resource_type):
+            query = search(resource_type, (code, plain[parameter.type]), (f"{code}:missing", "true"))
+            assert query.used[0] == (code, plain[parameter.type])
+            assert query.filter != All()
 
 
 def test_sort_beyond_one_known_key_is_refused(search: Search) -> None:

@@ -1,0 +1,78 @@
+"""The options of each command; those that are settings come from the table of settings.
+
+https://hl7.org/fhir/R4/http.html, docs/settings.md
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from fhirhub.settings import add_options
+
+_DATABASE: Final = ("data", "mongodb_uri", "database", "mongod", "mongod_cache_gb")
+_BUNDLES: Final = ("base_url", "max_bundle_entries")
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    """Run the server until it is told to stop."""
+    add_options(parser)
+
+
+def _load(parser: argparse.ArgumentParser) -> None:
+    """Load Bundles, resources and NDJSON from files, folders and archives."""
+    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="file, folder or archive to load")
+    parser.add_argument(
+        "--entries",
+        action="store_true",
+        help="load the entries of Bundles that are neither batch nor transaction, instead of storing the Bundle itself",
+    )
+    parser.add_argument(
+        "--report", metavar="FILE", type=Path, help="write every refusal as an OperationOutcome, one a line"
+    )
+    _add_workers(parser)
+    add_options(parser, *_DATABASE, *_BUNDLES)
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    """Run the server with an invented population in it, to try things out."""
+    parser.add_argument("--patients", metavar="N", type=_at_least_1, default=100, help="people in it (default 100)")
+    parser.add_argument(
+        "--years", metavar="N", type=_at_least_1, default=8, help="years of checkups they look back on (default 8)"
+    )
+    add_options(parser)
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    """Say what is missing on this machine, and how to get it."""
+    add_options(parser, "host", "port", *_DATABASE)
+
+
+COMMANDS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "serve": _serve,
+    "load": _load,
+    "demo": _demo,
+    "doctor": _doctor,
+}
+"""Every command: its module in this package has a function `run(settings, namespace)`, its docstring here is its help."""
+
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    cores = os.cpu_count() or 1
+    # Not the setting of this name, which counts the web workers.
+    parser.add_argument(
+        "--workers",
+        dest="processes",
+        metavar="N",
+        type=_at_least_1,
+        default=cores,
+        help=f"processes that parse, validate and write (default: one per core, here {cores})",
+    )
+
+
+def _at_least_1(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it has to be at least 1")
+    return number

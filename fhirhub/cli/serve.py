@@ -1,0 +1,47 @@
+"""`fhirhub serve`: the server, with its database where it has none.
+
+https://hl7.org/fhir/R4/http.html
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from socket import socket
+
+from fhirhub.app import web_application
+from fhirhub.cli.database import database
+from fhirhub.server import WorkersFailed, listen, serve
+from fhirhub.settings import ConfigurationError, Settings, listen_refusal
+
+
+def run(settings: Settings, _: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C. Prints one line, `fhirhub ready at URL`, when it is ready."""
+    with listening(settings) as (named, listener), database(named, revive=True) as ready:
+        return serve_until_stopped(ready, listener)
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[tuple[Settings, socket]]:
+    """Open the port before anything is started, and give the settings with its real number.
+
+    Raises:
+        ConfigurationError: fhirhub must not listen there, or cannot.
+    """
+    if (refusal := listen_refusal(settings)) is not None:
+        raise ConfigurationError(refusal)
+    with listen(settings) as listener:
+        yield replace(settings, port=listener.getsockname()[1]), listener
+
+
+def serve_until_stopped(
+    settings: Settings, listener: socket, *, on_ready: Callable[[str], None] | None = None
+) -> int:
+    """Run the web workers; return the exit status."""
+    try:
+        serve(settings, web_application, listener, on_ready=on_ready)
+    except WorkersFailed as error:
+        sys.stderr.write(f"fhirhub: {error}\n")
+        return 1
+    return 0
