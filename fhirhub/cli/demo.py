@@ -4,10 +4,11 @@ https://hl7.org/fhir/R4/http.html
 """
 
 import argparse
+import os
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from shlex import quote
+from contextlib import closing
+from functools import partial
 from typing import Final
 
 from fhirhub.app import Hub, open_hub
@@ -15,12 +16,86 @@ from fhirhub.cli.database import database
 from fhirhub.cli.load import opener
 from fhirhub.cli.serve import listening, serve_until_stopped
 from fhirhub.cli.telling import Teller, stopping
-from fhirhub.definitions import r4
-from fhirhub.demo import chosen_examples, generate
+from fhirhub.demo import Example, chosen_examples, generate
+from fhirhub.demo.bundles import SEED, UNTIL
+from fhirhub.demo.people import draw_person
+from fhirhub.demo.trajectories import live
 from fhirhub.http.xml import from_xml
-from fhirhub.loading import Block, Chunk, Job, load
+from fhirhub.loading import Block, Job, chunked, load
 from fhirhub.model.json import encode
 from fhirhub.search.filter import All
 from fhirhub.settings import Settings
 
 INTERRUPTED: Final = 130
+_EVERYONE: Final = Example("", "three of the people", "Patient?_count=3&_pretty=true")
+
+
+def run(settings: Settings, namespace: argparse.Namespace) -> int:
+    """Load the population where it is not there yet, then serve until Ctrl-C."""
+    patients, years = namespace.patients, namespace.years
+    with listening(settings) as (named, listener), database(named, revive=True) as ready:
+        open_target = opener(ready)
+        with closing(open_hub(ready)) as hub:
+            missing = missing_people(hub, patients, years)
+        if missing and (status := _load(open_target, missing, patients, years)):
+            return status
+        with closing(open_hub(ready)) as hub:
+            counts = counts_by_type(hub)
+        examples = (_EVERYONE, *chosen_examples(patients, years=years))
+        return serve_until_stopped(ready, listener, on_ready=partial(_welcome, counts, examples))
+
+
+def missing_people(hub: Hub, patients: int, years: int) -> frozenset[int]:
+    """Return the numbers of the people who are not in the database, or not with so many years.
+
+    A deleted Patient counts as there: who deletes one does not want it back at the next start.
+    """
+    return frozenset(
+        number
+        for number in range(1, patients + 1)
+        if any(hub.call.find.current(*key) is None for key in landmarks(number, years))
+    )
+
+
+def landmarks(number: int, years: int) -> Iterator[tuple[str, str]]:
+    """Yield type and id of two resources that tell whether the record of a person is there: the Patient and the
+    Encounter of the earliest checkup. The rest came with them, in one transaction."""
+    person = draw_person(SEED, number, UNTIL)
+    yield "Patient", person.id
+    yield "Encounter", f"{person.id}-{live(person, SEED, UNTIL, years).checkups[0].day.year}"
+
+
+def counts_by_type(hub: Hub) -> dict[str, int]:
+    """Return how many resources of each type the database holds, the most frequent first."""
+    counts = {name: hub.call.find.count(name, All()) for name in hub.database.collections.in_use()}
+    return dict(sorted(((name, count) for name, count in counts.items() if count), key=lambda row: (-row[1], row[0])))
+
+
+def _load(open_target: partial[Hub], missing: frozenset[int], patients: int, years: int) -> int:
+    """Load the records of the missing people; return an exit status, 0 when all is in."""
+    sys.stderr.write(f"fhirhub: loading an invented population of {patients} people; the next start is quick.\n")
+    with stopping() as stop:
+        teller = Teller(len(missing) + 1, " records")
+        job = Job(open_target, from_xml, workers=os.cpu_count() or 1)
+        teller.follow(load(chunked(_blocks(missing, patients, years)), job, stop=stop))
+    if stop.is_set() and teller.stopped is None:
+        return INTERRUPTED
+    return 1 if teller.stopped is not None or teller.summary.refusals else 0
+
+
+def _blocks(missing: frozenset[int], patients: int, years: int) -> Iterator[Block]:
+    for number, bundle in enumerate(generate(patients, years=years)):
+        # Number 0 is the hospital, to which all records refer.
+        if number == 0 or number in missing:
+            yield Block(f"demo record {number}", encode(bundle), "json", weight=1, leads=number == 0)
+
+
+def _welcome(counts: Mapping[str, int], examples: tuple[Example, ...], url: str) -> None:
+    lines = [f"fhirhub ready at {url}", ""]
+    width = max(map(len, counts), default=0)
+    lines += [f"  {name:{width}}  {count:>7,}" for name, count in counts.items()]
+    lines += ["", "Try in another terminal (Ctrl-C here ends everything):"]
+    for example in examples:
+        lines += ["", f"  # {example.title}", f"  curl '{url}/{example.path}'"]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

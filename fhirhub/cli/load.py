@@ -6,7 +6,6 @@ https://hl7.org/fhir/R4/bundle.html, https://hl7.org/fhir/R4/nd-json.html
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -43,7 +42,7 @@ def run(settings: Settings, namespace: argparse.Namespace) -> int:
     return 1 if teller.summary.refusals or teller.stopped is not None else 0
 
 
-def opener(settings: Settings) -> Callable[[], Hub]:
+def opener(settings: Settings) -> partial[Hub]:
     """Return what opens the database in each worker process, after it was opened once here.
 
     Raises:

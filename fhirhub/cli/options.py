@@ -55,7 +55,7 @@ COMMANDS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
     "demo": _demo,
     "doctor": _doctor,
 }
-"""Every command: its module in this package has a function `run(settings, namespace)`, its docstring here is its help."""
+"""Every command: the module of its name has a function `run(settings, namespace)`; the docstring here is its help."""
 
 
 def _add_workers(parser: argparse.ArgumentParser) -> None:

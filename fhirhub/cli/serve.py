@@ -6,13 +6,12 @@ https://hl7.org/fhir/R4/http.html
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from socket import socket
 
 from fhirhub.app import web_application
 from fhirhub.cli.database import database
-from fhirhub.server import WorkersFailed, listen, serve
+from fhirhub.server import Listener, WorkersFailed, listen, serve
 from fhirhub.settings import ConfigurationError, Settings, listen_refusal
 
 
@@ -23,7 +22,7 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
 
 
 @contextmanager
-def listening(settings: Settings) -> Iterator[tuple[Settings, socket]]:
+def listening(settings: Settings) -> Iterator[tuple[Settings, Listener]]:
     """Open the port before anything is started, and give the settings with its real number.
 
     Raises:
@@ -31,12 +30,12 @@ def listening(settings: Settings) -> Iterator[tuple[Settings, socket]]:
     """
     if (refusal := listen_refusal(settings)) is not None:
         raise ConfigurationError(refusal)
-    with listen(settings) as listener:
-        yield replace(settings, port=listener.getsockname()[1]), listener
+    with closing(listen(settings)) as listener:
+        yield replace(settings, port=listener.port), listener
 
 
 def serve_until_stopped(
-    settings: Settings, listener: socket, *, on_ready: Callable[[str], None] | None = None
+    settings: Settings, listener: Listener, *, on_ready: Callable[[str], None] | None = None
 ) -> int:
     """Run the web workers; return the exit status."""
     try:

@@ -73,7 +73,7 @@ class Teller:
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C and SIGTERM set, so that what has been begun can be ended; a second Ctrl-C interrupts."""
+    """Give an event that Ctrl-C and SIGTERM set, to end what has been begun in order; a second Ctrl-C interrupts."""
     stop = threading.Event()
 
     def told(number: int, frame: object) -> None:

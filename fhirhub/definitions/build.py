@@ -212,7 +212,7 @@ def _concepts(concepts: Iterable[Json]) -> Iterator[str]:
 
 
 def _expand(value_set: Json, code_systems: dict[str, Json]) -> dict[str, list[str] | None]:
-    """Return the codes by code system; None where a system's codes are not in the package (only syntax can be checked)."""
+    """Return the codes by code system; None where the package does not have a system's codes."""
     found: dict[str, list[str] | None] = {}
     for include in value_set["compose"]["include"]:
         if include.keys() & {"filter", "valueSet"} or value_set["compose"].keys() & {"exclude"}:
@@ -231,7 +231,7 @@ def _expand(value_set: Json, code_systems: dict[str, Json]) -> dict[str, list[st
 
 
 def value_sets(package: dict[str, Json], bound: Iterable[str]) -> Iterator[list[Any]]:
-    """Yield (canonical, codes by system) for the value sets that required bindings name; empty where R4 has no such set."""
+    """Yield (canonical, codes by system) for the value sets of required bindings; empty where R4 has no such set."""
     by_url = {v["url"]: v for v in of_type(package, "ValueSet")}
     systems = {c["url"]: c for c in of_type(package, "CodeSystem")}
     for url in sorted(set(bound)):

@@ -26,8 +26,8 @@ class Element:
     """One JSON property of a type. A choice element `value[x]` is one `Element` per allowed type.
 
     `type` names the type of each item: a data type, `Resource` for contained and Bundle resources, or the path of a
-    backbone element (`Observation.component`), which is itself a `TypeDefinition`. `is_attribute` tells the few that XML
-    writes as attributes (`id` of an element, `url` of an extension): they carry no extensions, so JSON has no `_id`.
+    backbone element (`Observation.component`), which is itself a `TypeDefinition`. `is_attribute` tells the few that
+    XML writes as attributes (`id` of an element, `url` of an extension): they carry no extensions, JSON has no `_id`.
     """
 
     name: str

@@ -13,7 +13,7 @@ from fhirhub.interactions.bundle import Entry, answered, render
 from fhirhub.interactions.call import Call
 from fhirhub.interactions.entries import BundleEntry, requests_of
 from fhirhub.interactions.transaction import transaction
-from fhirhub.model.json import Json
+from fhirhub.model.json import Json, encode
 from fhirhub.model.request import FhirRequest, FhirResponse
 
 _log: Final = logging.getLogger("fhirhub.batch")
@@ -44,14 +44,14 @@ def batch(bundle: Json, request: FhirRequest, call: Call) -> FhirResponse:
                 raise found
             if not found.request.path:
                 raise FhirError(Failure.INVALID, "A batch cannot contain a batch or transaction.")
-            return answered(call.dispatch(found.request, call), call.base_url)
+            return answered(call.dispatch(found.request, call))
         except FhirError as error:
             failure = error
         except Exception:
             # The entries before this one are done; their answers must reach the client.
             _log.exception("request %s: a batch entry failed", request.request_id)
             failure = FhirError(Failure.INTERNAL, "The server failed on this entry; its log says why.")
-        return answered(FhirResponse(failure.status), call.base_url, operation_outcome(failure.issues))
+        return answered(FhirResponse(failure.status, encode(operation_outcome(failure.issues))))
 
     with ThreadPoolExecutor(call.rules.batch_threads) as threads:
         rows = list(threads.map(run, requests_of(bundle, request, call)))

@@ -5,14 +5,19 @@ https://hl7.org/fhir/R4/bundle.html
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
+
+import msgspec
 
 from fhirhub.interactions.response import entity_tag
 from fhirhub.model.json import Json, encode
 from fhirhub.model.request import FhirResponse
 from fhirhub.store.stamp import format_instant
 from fhirhub.store.stored import Stored
+
+_OUTCOME: Final = b'{"resourceType":"OperationOutcome","issue"'
+"""How an OperationOutcome begins that is about the request; one that is stored as a resource has an id first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ def matched(stored: Stored, resource: bytes, base_url: str, mode: str = "match")
 def versioned(stored: Stored, base_url: str) -> Entry:
     """Return the entry of a history: the version, how it came about, and what the answer was."""
     url = f"{stored.resource_type}/{stored.logical_id}"
-    status = {"DELETE": "204"}.get(stored.method, "201" if stored.version == 1 else "200")
+    came_to_be = "201" if stored.stamp == stored.created else "200"
+    status = "204" if stored.is_deleted else came_to_be
     return Entry(
         f"{base_url}/{url}",
         stored.content,
@@ -87,12 +93,8 @@ def versioned(stored: Stored, base_url: str) -> Entry:
     )
 
 
-def answered(response: FhirResponse, base_url: str, outcome: Json | None = None) -> Entry:
-    """Return the entry of a batch or transaction response.
-
-    Arguments:
-        outcome: an OperationOutcome about this entry, for failures and warnings.
-    """
+def answered(response: FhirResponse) -> Entry:
+    """Return the entry of a batch or transaction response."""
     facts: Json = {"status": str(response.status)}
     if response.location is not None:
         facts["location"] = response.location
@@ -100,12 +102,12 @@ def answered(response: FhirResponse, base_url: str, outcome: Json | None = None)
         facts["etag"] = f'W/"{response.version_id}"'
     if response.last_updated is not None:
         facts["lastModified"] = response.last_updated.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if outcome is not None:
-        facts["outcome"] = outcome
-    full_url = None
-    if response.location is not None and response.body is not None:
+    resource, full_url = response.body, None
+    if resource is not None and resource.startswith(_OUTCOME):
+        facts["outcome"], resource = msgspec.Raw(resource), None
+    if response.location is not None and resource is not None:
         full_url = response.location.partition("/_history/")[0]
-    return Entry(full_url, response.body, {"response": facts})
+    return Entry(full_url, resource, {"response": facts})
 
 
 def link_url(base_url: str, path: Sequence[str], query: Iterable[tuple[str, str]]) -> str:

@@ -3,7 +3,8 @@
 https://hl7.org/fhir/R4/http.html#trules, https://hl7.org/fhir/R4/bundle.html#references
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,41 +13,72 @@ from fhirhub.errors import Failure, FhirError
 from fhirhub.interactions.call import Call
 from fhirhub.interactions.entries import BundleEntry
 from fhirhub.interactions.references import Link, links
+from fhirhub.model.json import Json
 from fhirhub.model.reference import parse_reference
 from fhirhub.search.criteria import parse_criteria
 from fhirhub.search.extract import extract
-from fhirhub.search.filter import All, Filter
+from fhirhub.search.filter import Filter
 from fhirhub.search.match import matches
 from fhirhub.search.values import IndexEntries
 from fhirhub.store.unit_of_work import Key, Unit
+from fhirhub.validation import validate_resource
 
 _PLACEHOLDERS = ("urn:uuid:", "urn:oid:")
-_ANY = All()
+
+
+@dataclass(slots=True)
+class _Candidate:
+    entry: BundleEntry
+    resource: Json
+    entries: IndexEntries | None = None
 
 
 @dataclass(slots=True)
 class Candidates:
-    """Resources of the transaction that searches of the same transaction have to see."""
+    """What the transaction will create or replace, for searches of the same transaction: they have to see it."""
 
     base_url: str
-    _resources: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _entries: dict[Key, IndexEntries] = field(default_factory=dict)
+    _by_type: dict[str, dict[str, _Candidate]] = field(default_factory=lambda: defaultdict(dict))
 
-    def add(self, logical_id: str, resource: Any) -> None:
-        """Let searches see a resource under the id it will have."""
-        if isinstance(resource, dict):
-            self._resources.setdefault(resource.get("resourceType", ""), {})[logical_id] = resource
+    def add(self, key: Key, entry: BundleEntry, resource: Any) -> None:
+        """Let searches see a resource of an entry under the id it will have."""
+        if isinstance(resource, dict) and resource.get("resourceType") == key[0]:
+            self._by_type[key[0]][key[1]] = _Candidate(entry, resource)
 
-    def find(self, resource_type: str, criteria: Filter) -> list[str]:
-        """Return the ids of those that match."""
-        found = []
-        for logical_id, resource in self._resources.get(resource_type, {}).items():
-            key = (resource_type, logical_id)
-            if key not in self._entries:
-                self._entries[key] = extract(resource, resource_type, base_url=self.base_url)
-            if matches(criteria, logical_id=logical_id, updated=0, entries=self._entries[key]):
-                found.append(logical_id)
-        return found
+    def ids(self, resource_type: str) -> Collection[str]:
+        """Return the ids of all."""
+        return self._by_type[resource_type].keys()
+
+    def find(self, resource_type: str, criteria: Filter) -> dict[str, BundleEntry]:
+        """Return the ids of those that match, with their entries.
+
+        Raises:
+            FhirError: one of them is so invalid that it cannot be searched.
+        """
+        return {
+            logical_id: candidate.entry
+            for logical_id, candidate in self._by_type[resource_type].items()
+            if matches(criteria, logical_id=logical_id, updated=0, entries=self._entries(candidate, resource_type))
+        }
+
+    def _entries(self, candidate: _Candidate, resource_type: str) -> IndexEntries:
+        if candidate.entries is None:
+            try:
+                candidate.entries = extract(candidate.resource, resource_type, base_url=self.base_url)
+            except Exception:
+                # Entries are validated when their links are in place; until then a resource may have any shape.
+                issues = validate_resource(candidate.resource, allow_conditional_references=True)
+                if not issues:
+                    raise
+                failure = FhirError(Failure.INVALID, issues=issues)
+                raise failure.within(f"{candidate.entry.path}.resource") from None
+        return candidate.entries
+
+
+def is_located(error: FhirError) -> bool:
+    """Whether a failure already says where in the Bundle it is."""
+    places = [place for issue in error.issues for place in issue.expression]
+    return bool(places) and all(place.startswith("Bundle.") for place in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +112,11 @@ def rewritable(entries: Iterable[BundleEntry]) -> list[EntryLink]:
 class Targets:
     """Says where each link points, once every entry has its id."""
 
-    def __init__(
-        self, unit: Unit, call: Call, candidates: Candidates, by_full_url: dict[str, str], gone: frozenset[Key]
-    ) -> None:
+    def __init__(self, unit: Unit, call: Call, candidates: Candidates, by_full_url: dict[str, str]) -> None:
         self._unit = unit
         self._call = call
         self._candidates = candidates
         self._by_full_url = by_full_url
-        self._gone = gone
         self._conditional: dict[str, str | FhirError] = {}
 
     def rewrite(self, found: EntryLink) -> None:
@@ -99,6 +128,8 @@ class Targets:
         try:
             found.link.rewrite(lambda text: self._target(text, found))
         except FhirError as error:
+            if is_located(error):
+                raise
             raise FhirError(error.failure, str(error), expression=[found.path]) from None
 
     def _target(self, text: str, found: EntryLink) -> str | None:
@@ -129,10 +160,10 @@ class Targets:
     def _found(self, resource_type: str, criteria: str, text: str) -> str | FhirError:
         parsed = parse_criteria(resource_type, criteria, base_url=self._call.base_url, now=self._call.now)
         ids = set(self._candidates.find(resource_type, parsed))
-        replaced = self._candidates.find(resource_type, _ANY)
-        for stored in self._unit.find(resource_type, parsed, limit=2 + len(self._gone) + len(replaced)):
-            if (resource_type, stored.logical_id) not in self._gone and stored.logical_id not in replaced:
-                ids.add(stored.logical_id)
+        # What an entry replaces is judged by its new state alone, so the database may return that many in vain.
+        replaced = self._candidates.ids(resource_type)
+        stored = self._unit.find(resource_type, parsed, limit=2 + len(replaced))
+        ids |= {each.logical_id for each in stored if each.logical_id not in replaced}
         if len(ids) == 1:
             return f"{resource_type}/{ids.pop()}"
         failure = Failure.MULTIPLE_MATCHES if ids else Failure.PRECONDITION_FAILED

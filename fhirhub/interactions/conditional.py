@@ -21,6 +21,8 @@ from fhirhub.store.unit_of_work import Unit
 MANY: Final = "_count"
 """The parameter by which a client asks to delete or patch up to that many matches instead of exactly one."""
 
+_COUNTED: Final = frozenset({"PATCH", "DELETE"})
+
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
@@ -55,12 +57,13 @@ def conditional(request: FhirRequest, call: Call) -> FhirResponse:
         if resolution.new_id is not None:
             new_id = resolution.new_id
             inner = replace(inner, new_id=lambda: new_id)
-        return _together([call.dispatch(plain, inner) for plain in resolution.requests])
+        return together([call.dispatch(plain, inner) for plain in resolution.requests])
 
     return call.change(act, types=[request.path[0]])
 
 
-def _together(responses: list[FhirResponse]) -> FhirResponse:
+def together(responses: list[FhirResponse]) -> FhirResponse:
+    """Return the one answer of a conditional interaction."""
     if len(responses) == 1:
         return responses[0]
     issue = Issue("information", "informational", f"{len(responses)} resources were changed.")
@@ -86,7 +89,7 @@ def resolve(request: FhirRequest, call: Call, unit: Unit) -> Resolution:
 
 
 def _create(request: FhirRequest, call: Call, unit: Unit, resource_type: str) -> Resolution:
-    found = _matches(call, unit, resource_type, request.if_none_exist or "", at_most=1)
+    found = _matches(call, unit, resource_type, criteria_of(request), at_most=1)
     plain = replace(request, if_none_exist=None)
     if not found:
         return Resolution((plain,), new_id=call.new_id())
@@ -96,7 +99,7 @@ def _create(request: FhirRequest, call: Call, unit: Unit, resource_type: str) ->
 
 
 def _update(request: FhirRequest, call: Call, unit: Unit, resource_type: str) -> Resolution:
-    found = _matches(call, unit, resource_type, urlencode(request.query), at_most=1)
+    found = _matches(call, unit, resource_type, criteria_of(request), at_most=1)
     resource = resource_of(request, resource_type)
     plain = replace(request, query=())
     if "id" not in resource:
@@ -141,8 +144,15 @@ def _delete(request: FhirRequest, call: Call, unit: Unit, resource_type: str) ->
 def _targets(request: FhirRequest, call: Call, unit: Unit, resource_type: str) -> list[Stored]:
     asked = request.parameter(MANY)
     at_most = 1 if asked is None else page_size(asked, call)
-    criteria = urlencode([(name, value) for name, value in request.query if name != MANY])
-    return _matches(call, unit, resource_type, criteria, at_most=at_most)
+    return _matches(call, unit, resource_type, criteria_of(request), at_most=at_most)
+
+
+def criteria_of(request: FhirRequest) -> str:
+    """Return the criteria of a conditional interaction, percent-encoded."""
+    if request.method == "POST":
+        return request.if_none_exist or ""
+    counted = request.method in _COUNTED
+    return urlencode([pair for pair in request.query if not (counted and pair[0] == MANY)])
 
 
 def _matches(call: Call, unit: Unit, resource_type: str, criteria: str, *, at_most: int) -> list[Stored]:

@@ -46,7 +46,8 @@ def dispatch(request: FhirRequest, call: Call) -> FhirResponse:
     request = _check_parameters(request, route)
     # If-None-Exist makes a create conditional; the URL stays the same.
     handler = conditional if is_conditional(request) else route.handler
-    return handler(request, call)
+    response = handler(request, call)
+    return replace(response, body=None) if request.method == "HEAD" else response
 
 
 def find_route(request: FhirRequest) -> Route:

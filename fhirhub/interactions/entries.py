@@ -114,7 +114,8 @@ def _body(resource: Any, method: str, path: str) -> tuple[Any, str | None]:
 
 
 def _split(url: str, base_url: str, path: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    below = url.removeprefix(base_url)
+    # The slash keeps out what only begins like the base, as `https://host/fhirs` does.
+    below = f"{url}/".removeprefix(f"{base_url}/").removesuffix("/")
     if "://" in below.partition("?")[0]:
         raise FhirError(Failure.BAD_VALUE, f"{url!r} is not below {base_url}.", expression=[f"{path}.request.url"])
     steps, _, query = below.partition("?")

@@ -9,11 +9,13 @@ from typing import Final
 
 from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError, Issue
+from fhirhub.interactions.body import check_type
 from fhirhub.interactions.bundle import answered, render
-from fhirhub.interactions.bundle_links import Candidates, EntryLink, Targets, rewritable
+from fhirhub.interactions.bundle_links import Candidates, EntryLink, Targets, is_located, rewritable
 from fhirhub.interactions.call import Call
-from fhirhub.interactions.conditional import is_conditional, resolve
+from fhirhub.interactions.conditional import criteria_of, is_conditional, resolve, together
 from fhirhub.interactions.entries import BundleEntry, requests_of
+from fhirhub.interactions.response import written
 from fhirhub.model.json import Json
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.search.criteria import parse_criteria
@@ -38,12 +40,12 @@ def transaction(bundle: Json, request: FhirRequest, call: Call) -> FhirResponse:
     _refuse_shared_full_urls(entries)
     to_rewrite = rewritable(entries)
     # A name that is no type has no collection; its entry fails when its turn comes.
-    types = {entry.request.path[0] for entry in entries if _TURN[entry.request.method] < _READS and entry.request.path}
+    types = {entry.request.path[0] for entry in entries if _turn(entry.request) < _READS}
     responses = call.commits.run_alone(
         lambda unit: _Attempt(entries, to_rewrite, unit, call.within(unit)).run(),
         types=[name for name in types if r4().is_resource_type(name)],
     )
-    rows = [answered(responses[entry.index], call.base_url) for entry in entries]
+    rows = [answered(responses[entry.index]) for entry in entries]
     return FhirResponse(200, render("transaction-response", rows, bundle_id=call.new_id()))
 
 
@@ -60,38 +62,44 @@ class _Attempt:
         self._settled: dict[int, FhirResponse] = {}
         self._new_ids: dict[int, str] = {}
         self._targets: dict[str, str] = {}
-        self._failures: list[FhirError] = []
+        self._twins: dict[int, Key] = {}
 
     def run(self) -> dict[int, FhirResponse]:
         """Return the response of every entry by its index."""
-        in_order = sorted(self._entries, key=lambda entry: _TURN[entry.request.method])
-        for entry in in_order:
-            self._guarded(entry, self._identify)
-        _raise_together(self._failures)
-        self._refuse_overlap()
+        turns: list[list[BundleEntry]] = [[] for _ in range(_READS + 1)]
+        for entry in self._entries:
+            turns[_turn(entry.request)].append(entry)
+        deletions, reads = turns[0], turns[_READS]
+        changes = [entry for turn in turns[1:_READS] for entry in turn]
+        # What is deleted first is no match for the criteria of the others.
+        self._each(deletions, self._identify)
+        self._prefetch(deletions)
+        self._each(deletions, self._perform)
+        self._each(changes, self._identify)
+        self._refuse_overlap(deletions + changes)
         self._rewrite()
-        self._prefetch()
-        writes = [entry for entry in in_order if _TURN[entry.request.method] < _READS]
-        for entry in writes:
-            self._guarded(entry, self._perform)
-        _raise_together(self._failures)
-        if len(writes) < len(in_order):
+        self._prefetch(changes)
+        self._each(changes, self._perform)
+        if reads:
             # Reads come last and see what the transaction has written.
             self._call = replace(self._call, find=self._call.find.within(self._unit.flush()))
-            for entry in in_order[len(writes) :]:
-                self._guarded(entry, self._perform)
-            _raise_together(self._failures)
+            self._each(reads, self._perform)
         return self._settled
 
-    def _guarded(self, entry: BundleEntry, step: Callable[[BundleEntry], None]) -> None:
-        try:
-            step(entry)
-        except FhirError as error:
-            self._failures.append(_located(error, entry))
+    def _each(self, entries: list[BundleEntry], step: Callable[[BundleEntry], None]) -> None:
+        """Take a step with every entry. Raises what went wrong with any of them."""
+        failures = []
+        for entry in entries:
+            try:
+                step(entry)
+            except FhirError as error:
+                failures.append(_located(error, entry))
+        _raise_together(failures)
 
     def _identify(self, entry: BundleEntry) -> None:
         """Find out which resource an entry is about, and where its fullUrl will lead."""
         request = entry.request
+        check_type(request.path[0])
         self._plain[entry.index] = (request,)
         if is_conditional(request):
             self._resolve(entry)
@@ -100,13 +108,12 @@ class _Attempt:
         self._register(entry)
 
     def _resolve(self, entry: BundleEntry) -> None:
-        earlier = _earlier_match(entry.request, self._candidates, self._call)
-        if earlier is not None:
-            path = (*entry.request.path, earlier)
-            self._settled[entry.index] = FhirResponse(200, location="/".join((self._call.base_url, *path)))
+        twin = self._match_among_entries(entry)
+        if twin is not None:
+            self._twins[entry.index] = twin
             self._plain[entry.index] = ()
             if entry.full_url:
-                self._targets[entry.full_url] = "/".join(path)
+                self._targets[entry.full_url] = "/".join(twin)
             return
         resolution = resolve(entry.request, self._call, self._unit)
         self._plain[entry.index] = resolution.requests
@@ -119,6 +126,21 @@ class _Attempt:
                 below = location.removeprefix(f"{self._call.base_url}/")
                 self._targets[entry.full_url] = below.partition("/_history/")[0]
 
+    def _match_among_entries(self, entry: BundleEntry) -> Key | None:
+        """Return what an earlier entry creates and a conditional create asks for."""
+        request = entry.request
+        criteria = criteria_of(request)
+        parsed = parse_criteria(request.path[0], criteria, base_url=self._call.base_url, now=self._call.now)
+        found = self._candidates.find(request.path[0], parsed)
+        if not found:
+            return None
+        logical_id, other = next(iter(found.items()))
+        if request.method != "POST":
+            raise _overlap(other, entry, (request.path[0], logical_id))
+        if len(found) > 1:
+            raise FhirError(Failure.MULTIPLE_MATCHES, f"Several entries match ifNoneExist {criteria}.")
+        return request.path[0], logical_id
+
     def _register(self, entry: BundleEntry) -> None:
         for plain in self._plain[entry.index]:
             key = self._key(entry, plain)
@@ -127,80 +149,83 @@ class _Attempt:
             if entry.full_url:
                 self._targets[entry.full_url] = "/".join(key)
             if plain.method in {"POST", "PUT"}:
-                self._candidates.add(key[1], plain.body)
+                self._candidates.add(key, entry, plain.body)
 
     def _key(self, entry: BundleEntry, plain: FhirRequest) -> Key | None:
         if entry.index in self._new_ids:
             return plain.path[0], self._new_ids[entry.index]
-        if _TURN[plain.method] < _READS and len(plain.path) == 2:
-            return plain.path[0], plain.path[1]
-        return None
+        return (plain.path[0], plain.path[1]) if len(plain.path) == 2 else None
 
-    def _refuse_overlap(self) -> None:
+    def _refuse_overlap(self, entries: list[BundleEntry]) -> None:
         first: dict[Key, BundleEntry] = {}
-        for entry in self._entries:
+        for entry in entries:
             for plain in self._plain[entry.index]:
                 key = self._key(entry, plain)
                 if key is None:
                     continue
                 other = first.setdefault(key, entry)
                 if other is not entry:
-                    raise FhirError(
-                        Failure.INVALID,
-                        f"Entries {other.index} and {entry.index} both change {'/'.join(key)}.",
-                        expression=[other.path, entry.path],
-                    )
+                    raise _overlap(other, entry, key)
 
     def _rewrite(self) -> None:
-        gone = frozenset(
-            (plain.path[0], plain.path[1])
-            for requests in self._plain.values()
-            for plain in requests
-            if plain.method == "DELETE" and len(plain.path) == 2
-        )
-        targets = Targets(self._unit, self._call, self._candidates, self._targets, gone)
+        targets = Targets(self._unit, self._call, self._candidates, self._targets)
+        failures = []
         for found in self._to_rewrite:
             try:
                 targets.rewrite(found)
             except FhirError as error:
-                self._failures.append(error)
-        _raise_together(self._failures)
+                failures.append(error)
+        _raise_together(failures)
 
-    def _prefetch(self) -> None:
-        keys = [self._key(entry, plain) for entry in self._entries for plain in self._plain[entry.index]]
-        for index, logical_id in self._new_ids.items():
-            for plain in self._plain[index]:
-                self._unit.will_create(plain.path[0], [logical_id])
-        self._unit.prefetch(key for key in keys if key is not None and r4().is_resource_type(key[0]))
+    def _prefetch(self, entries: list[BundleEntry]) -> None:
+        keys = []
+        for entry in entries:
+            for plain in self._plain[entry.index]:
+                key = self._key(entry, plain)
+                if entry.index in self._new_ids:
+                    self._unit.will_create(plain.path[0], [self._new_ids[entry.index]])
+                elif key is not None:
+                    keys.append(key)
+        self._unit.prefetch(keys)
 
     def _perform(self, entry: BundleEntry) -> None:
         if entry.index in self._settled:
+            return
+        if entry.index in self._twins:
+            # There is none where the entry that was to create it failed, which fails all.
+            if (stored := self._unit.current(*self._twins[entry.index])) is not None:
+                self._settled[entry.index] = written(stored, entry.request, self._call, status=200)
             return
         call = self._call
         new_id = self._new_ids.get(entry.index)
         if new_id is not None:
             call = replace(call, new_id=lambda: new_id)
-        responses = [call.dispatch(plain, call) for plain in self._plain[entry.index]]
-        self._settled[entry.index] = responses[0] if len(responses) == 1 else FhirResponse(204)
+        responses = [call.dispatch(_relinked(plain, entry), call) for plain in self._plain[entry.index]]
+        self._settled[entry.index] = together(responses)
 
 
-def _earlier_match(request: FhirRequest, candidates: Candidates, call: Call) -> str | None:
-    """Return the id an earlier entry of the transaction gives to what a conditional create asks for."""
-    if request.method != "POST" or request.if_none_exist is None:
-        return None
-    criteria = request.if_none_exist.partition("?")[2] or request.if_none_exist
-    found = candidates.find(
-        request.path[0], parse_criteria(request.path[0], criteria, base_url=call.base_url, now=call.now)
+def _turn(request: FhirRequest) -> int:
+    """Return when a request has its turn, https://hl7.org/fhir/R4/http.html#trules."""
+    return _READS if request.path[1:] == ("_search",) else _TURN[request.method]
+
+
+def _relinked(plain: FhirRequest, entry: BundleEntry) -> FhirRequest:
+    """Return a plain request with the links of its entry: one that got its id here has a root object of its own."""
+    if plain.method != "PUT" or plain.body is entry.request.body:
+        return plain
+    return replace(plain, body={**plain.body, **entry.request.body})
+
+
+def _overlap(one: BundleEntry, other: BundleEntry, key: Key) -> FhirError:
+    return FhirError(
+        Failure.INVALID,
+        f"Entries {one.index} and {other.index} both change {'/'.join(key)}.",
+        expression=[one.path, other.path],
     )
-    if len(found) > 1:
-        raise FhirError(Failure.MULTIPLE_MATCHES, f"Several entries match ifNoneExist {request.if_none_exist}.")
-    return found[0] if found else None
 
 
 def _located(error: FhirError, entry: BundleEntry) -> FhirError:
-    if all(place.startswith("Bundle.") for issue in error.issues for place in issue.expression) and any(
-        issue.expression for issue in error.issues
-    ):
+    if is_located(error):
         return error
     return error.within(f"{entry.path}.resource" if error.failure is Failure.INVALID else entry.path)
 
@@ -209,7 +234,7 @@ def _raise_together(failures: list[FhirError]) -> None:
     """Raise what went wrong in any entry as one failure: its status is that of the first."""
     if not failures:
         return
-    issues = [issue for failure in failures for issue in failure.issues]
+    issues = list(dict.fromkeys(issue for failure in failures for issue in failure.issues))
     if len(issues) > _MOST_REPORTED:
         text = f"{len(issues) - _MOST_REPORTED} more issues are not listed."
         issues = [*issues[:_MOST_REPORTED], Issue("information", "informational", text)]

@@ -32,6 +32,7 @@ class History(Document):  # type: ignore[misc]  # mongoengine ships no types
     stamp = LongField(db_field="u", required=True)
     superseded = LongField(db_field="s", required=True)
     method = StringField(db_field="m", required=True)
+    created = LongField(db_field="n")
     content = BinaryField(db_field="r")
 
     meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict

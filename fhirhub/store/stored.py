@@ -152,6 +152,7 @@ def history_document(stored: Stored, until: int) -> dict[str, Any]:
         "m": stored.method,
     }
     if stored.content is not None:
+        document["n"] = stored.created
         document["r"] = stored.content
     return document
 
@@ -177,7 +178,15 @@ def from_current(resource_type: str, document: Mapping[str, Any]) -> Stored:
 def from_history(document: Mapping[str, Any]) -> Stored:
     """Read a document of the history collection."""
     resource_type, logical_id, version = document["_id"].split("/")
-    return Stored(resource_type, logical_id, int(version), document["u"], document["m"], document.get("r"), None)
+    return Stored(
+        resource_type,
+        logical_id,
+        int(version),
+        document["u"],
+        document["m"],
+        document.get("r"),
+        document.get("n"),
+    )
 
 
 def entries_of(document: Mapping[str, Any]) -> IndexEntries:

@@ -12,7 +12,7 @@ from fhirhub.validation.faults import Check, Faults, Scope, fault, not_allowed_c
 CURRENCIES: Final = "http://hl7.org/fhir/ValueSet/currencies"
 MEDIA_TYPES: Final = "http://hl7.org/fhir/ValueSet/mimetypes"
 
-# https://www.rfc-editor.org/rfc/rfc6838#section-4.2, with parameters; the three words are what R4 calls its own encodings.
+# https://www.rfc-editor.org/rfc/rfc6838#section-4.2, with parameters; the three words are R4's names of its own formats.
 _MEDIA_TYPE: Final = re.compile(
     r"xml|json|ttl|[A-Za-z0-9][\w!#$&^.+\-]{0,126}/[A-Za-z0-9*][\w!#$&^.+\-]{0,126}(\s*;.*)?", re.ASCII
 )
@@ -53,7 +53,8 @@ def bound_concept(value_set: str, concept: Check) -> Check:
 
     def check(value: Any, scope: Scope) -> Faults | None:
         faults = concept(value, scope)
-        if faults is not None or not systems:
+        # With neither codings nor text there are only extensions, which say why there is no concept.
+        if faults is not None or not systems or not value.keys() & {"coding", "text"}:
             return faults
         codings = value.get("coding", ())
         for coding in codings:

@@ -49,9 +49,7 @@ def without_paired_nulls(found: Faults, companion: Any) -> Faults | None:
     if not isinstance(companion, list):
         return found
     paired = {index for index, item in enumerate(companion) if item is not None}
-    return [
-        each for each in found if each.rule != "null" or len(each.steps) != 1 or each.steps[0] not in paired
-    ] or None
+    return [each for each in found if each.rule != "null" or each.steps[1:] or each.steps[0] not in paired] or None
 
 
 def companion(element: Element, parent: dict[str, Any], structure: Check, scope: Scope) -> Faults | None:
@@ -69,7 +67,7 @@ def companion(element: Element, parent: dict[str, Any], structure: Check, scope:
         return not_an_array(own)
     if value is not None and isinstance(value, list) and len(value) != len(own):
         text = (
-            f"{element.name} has {len(value)} items and _{element.name} {len(own)}: they pair one to one, with nulls."
+            f"{element.name} has {len(value)} items, _{element.name} has {len(own)}; they pair one to one, with nulls."
         )
         return fault("companion", "structure", text)
     values = value if isinstance(value, list) else [None] * len(own)

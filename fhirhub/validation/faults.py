@@ -93,7 +93,7 @@ def suggestion(wrong: object, right: Collection[str]) -> str:
 
 def a(noun: str) -> str:
     """Return the noun with its article."""
-    return f"an {noun}" if noun[:1] in "aeioAEIO" else f"a {noun}"
+    return f"an {noun}" if noun.startswith(("a", "e", "i", "o", "un")) else f"a {noun}"
 
 
 def either(names: Iterable[str]) -> str:
@@ -167,16 +167,8 @@ def unknown_element(definition: TypeDefinition, name: str) -> Faults:
     if choice is not None:
         text = f" {definition.name}.{name}[x] names its type: {either(element.name for element in choice)}."
     else:
-        text = (
-            suggestion(name, definition.elements.keys())
-            if len(definition.elements) > _MOST_LISTED
-            else _listed(definition)
-        )
+        text = suggestion(name, definition.elements.keys())
     return fault("unknown-element", "structure", f"{definition.name} has no element {shown(name)}.{text}")
-
-
-def _listed(definition: TypeDefinition) -> str:
-    return f" It has {', '.join(definition.elements)}."
 
 
 def missing(definition: TypeDefinition, name: str) -> Faults:
@@ -187,6 +179,5 @@ def missing(definition: TypeDefinition, name: str) -> Faults:
 def missing_choice(definition: TypeDefinition, choice: str) -> Faults:
     """A required choice of which no member is there."""
     given = either(element.name for element in definition.choices[choice])
-    return fault(
-        "required", "required", f"{definition.name}.{choice}[x] is required and missing: give {given}.", choice
-    )
+    text = f"{definition.name}.{choice}[x] is required and missing: give {given}."
+    return fault("required", "required", text, choice)

@@ -1,4 +1,4 @@
-"""The check of narrative: well-formed XHTML of formatting only, nothing active, nothing from outside but links and images.
+"""The check of narrative: well-formed XHTML of formatting only, nothing active, nothing loaded but images.
 
 https://hl7.org/fhir/R4/narrative.html#xhtml
 """
@@ -21,10 +21,12 @@ _NAMESPACE: Final = "http://www.w3.org/1999/xhtml"
 
 # Chapters 7 to 11 (without 9.4) and 15 of HTML 4.0, links and images; nothing that HTML 4.0 calls deprecated.
 # Those that narratives are full of come first: the pattern below tries them in this order.
-_NAMES: Final = (
+# fmt: off
+_NAMES: Final = tuple(
     "td tr b br p span div table i li th h2 ul code blockquote h3 pre strong ol em hr tbody thead h1 h4 h5 h6 a img "
     "address bdo dfn samp kbd var cite abbr acronym q sub sup dl dt dd caption tfoot colgroup col tt big small map area"
-).split()
+    .split()
+)
 _ELEMENTS: Final = frozenset(_NAMES)
 _QUALIFIED: Final = frozenset(f"{{{_NAMESPACE}}}{name}" for name in _NAMES)
 _EVERYWHERE: Final = "id class style title lang dir accesskey tabindex"
@@ -98,7 +100,7 @@ def _reads(value: str) -> bool:
 
 
 def _syntax_faults(value: str) -> Faults | None:
-    """Refuse what readers of XML and readers of HTML would understand differently: there the latter find active content."""
+    """Refuse what readers of XML and of HTML understand differently: the latter could find active content there."""
     character = unwritable(value)
     if character is not None:
         return _refuse(f"{character}.")
@@ -113,10 +115,8 @@ def _examine(value: str) -> Faults | None:
     try:
         root = etree.fromstring(value, _parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        entities = (
-            " Write characters themselves, as XHTML in FHIR has no named entities." if "ntity" in str(error) else ""
-        )
-        return _refuse(f"it is not well-formed XML: {error}.{entities}")
+        advice = " Only the five entities of XML exist; write characters themselves." if "ntity" in str(error) else ""
+        return _refuse(f"it is not well-formed XML: {error}.{advice}")
     if root.tag != f"{{{_NAMESPACE}}}div":
         return _refuse(f'its outermost element must be <div xmlns="{_NAMESPACE}">, not {shown(root.tag)}.')
     if value.count("</") > MAX_DEPTH and _is_too_deep(root):

@@ -13,6 +13,7 @@ from fhirhub.validation.primitives import primitive_check
 
 ANY: Final = "Resource"
 
+_CONTENT: Final = frozenset({"reference", "_reference", "identifier", "display", "_display", "extension"})
 _BLANK: Final = re.compile(r"\s")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
 _UUID: Final = re.compile(r"urn:uuid:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
@@ -61,7 +62,7 @@ def _examine(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None
     if _ABSOLUTE.fullmatch(value):
         return primitive_check("uri")(value, scope)
     return _malformed(
-        value, "it must be Type/id, an absolute URL, urn:uuid:…, urn:oid:… or #id of a contained resource"
+        value, "it must be Type/id, an absolute URL, a urn:uuid or urn:oid, or #id of a contained resource"
     )
 
 
@@ -93,10 +94,12 @@ def _malformed(value: str, why: str) -> Faults:
     return fault("reference", "value", f"{shown(value)} is not a reference: {why}.")
 
 
-def type_faults(value: dict[str, Any], targets: tuple[str, ...]) -> Faults | None:
-    """Check `Reference.type`, and that it agrees with the literal reference beside it and with the allowed target types."""
+def type_faults(value: dict[str, Any], targets: tuple[str, ...], scope: Scope) -> Faults | None:
+    """Check `Reference.type`, and that it agrees with the literal reference beside it and with the allowed types."""
     stated = value["type"]
-    wrong = primitive_check("uri")(stated, Scope(value, False))
+    wrong = primitive_check("uri")(stated, scope)
+    if wrong is None and not value.keys() & _CONTENT:
+        return fault("reference-content", "required", "A Reference needs a reference, an identifier or a display.")
     if wrong is not None or not r4().is_resource_type(stated):
         return wrong
     if targets and ANY not in targets and stated not in targets:

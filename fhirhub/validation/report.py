@@ -23,14 +23,19 @@ def issues(faults: Faults, resource: Any, source: bytes | None) -> list[Issue]:
     out = [_issue(fault, resource, path, positions) for fault, path in zip(told, paths, strict=True)]
     if len(faults) > LIMIT:
         note = f"There are more findings than the {LIMIT} listed; mend these and validate again."
-        out.append(Issue("information", "too-costly", note, (), (), "more-findings"))
+        out.append(Issue("information", "informational", note, details="more-findings"))
     return out
 
 
 def _issue(fault: Fault, resource: Any, path: Path, positions: dict[Path, str]) -> Issue:
     location = positions.get(path) or pointer(path)
     return Issue(
-        "error", fault.code, fault.text, (expression(resource, path),), (location,) if location else (), fault.rule
+        severity="error",
+        code=fault.code,
+        diagnostics=fault.text,
+        expression=(expression(resource, path),),
+        location=(location,) if location else (),
+        details=fault.rule,
     )
 
 
@@ -40,7 +45,7 @@ def pointer(path: Path) -> str:
 
 
 def expression(resource: Any, path: Path) -> str:
-    """Return the FHIRPath of the element at a JSON path: choices by `ofType`, companions as the primitive they extend."""
+    """Return the FHIRPath of what is at a JSON path: choices by `ofType`, companions as the primitive they extend."""
     node = resource
     definition = _definition(node)
     out = definition.name if definition is not None else "Resource"
@@ -66,11 +71,8 @@ def expression(resource: Any, path: Path) -> str:
 
 def _definition(node: Any) -> TypeDefinition | None:
     resource_type = node.get("resourceType") if isinstance(node, dict) else None
-    return (
-        r4().types.get(resource_type)
-        if isinstance(resource_type, str) and r4().is_resource_type(resource_type)
-        else None
-    )
+    known = isinstance(resource_type, str) and r4().is_resource_type(resource_type)
+    return r4().types[resource_type] if known else None
 
 
 def _child(node: Any, step: str | int) -> Any:

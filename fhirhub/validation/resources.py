@@ -19,9 +19,8 @@ def type_faults(value: Any) -> Faults | None:
     if type(resource_type) is str and r4().is_resource_type(resource_type):
         return None
     if "resourceType" not in value:
-        return fault(
-            "resource-type", "required", "A resource says its type in `resourceType`; it is missing.", "resourceType"
-        )
+        text = "A resource says its type in `resourceType`; it is missing."
+        return fault("resource-type", "required", text, "resourceType")
     if not isinstance(resource_type, str):
         return fault("resource-type", "structure", "`resourceType` must be a string.", "resourceType")
     definition = r4().types.get(resource_type)

@@ -1,4 +1,4 @@
-"""From the definition of a type to the check of a JSON object: elements, cardinality, choices, resources inside resources.
+"""From the definition of a type to the check of a JSON object: elements, cardinality, choices, inner resources.
 
 https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/R4/elementdefinition.html
 """
@@ -9,7 +9,7 @@ from typing import Any
 from fhirhub.definitions import Element, TypeDefinition, r4
 from fhirhub.validation import bindings, companions, extensions, faults, narrative, references, resources
 from fhirhub.validation.faults import LIMIT, Check, Faults, Scope, below
-from fhirhub.validation.primitives import MAX_TEXT, primitive_check
+from fhirhub.validation.primitives import primitive_check
 
 
 class Elements(dict[str, Check | None]):
@@ -100,7 +100,6 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
     elements = Elements(definition, targets)
     required = tuple(element.name for element in definition.elements.values() if element.min)
     choices = frozenset(name for members in definition.choices.values() for name in companions.names(members))
-    text = primitive_check("string")
     demands = bool(required or choices)
 
     def check(value: Any, scope: Scope) -> Faults | None:
@@ -109,14 +108,10 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
         found: Faults | None = None
         for name, item in value.items():
             element = elements[name]
-            # The commonest check, without a call.
-            if element is text and type(item) is str and 0 < len(item) <= MAX_TEXT and item.isprintable():
-                continue
-            wrong = (
-                element(item, scope)
-                if element is not None
-                else _among_siblings(definition, targets, name, value, scope)
-            )
+            if element is not None:
+                wrong = element(item, scope)
+            else:
+                wrong = _among_siblings(definition, targets, name, value, scope)
             if wrong is not None and (wrong := companions.without_paired_nulls(wrong, value.get("_" + name))):
                 found = below(name, wrong, found)
                 if len(found) > LIMIT:
@@ -140,7 +135,7 @@ def _among_siblings(
     """Check a property for which the object around it counts; it may be a mistake."""
     if name in definition.elements:
         if name == "type":
-            return references.type_faults(value, targets)
+            return references.type_faults(value, targets, scope)
         return faults.only_an_id() if len(value) == 1 else primitive_check("string")(value[name], scope)
     element = definition.elements.get(name[1:]) if name[:1] == "_" else None
     if element is None or not companions.has_companion(element):

@@ -25,8 +25,8 @@ def validate_resource(
         source: the bytes it was parsed from; with them each issue says line and column, without them a JSON Pointer.
         allow_conditional_references: accept `Patient?identifier=…` as a reference (entries of a transaction).
 
-    The list is empty when nothing is wrong, and ends with a note when there were more findings than are listed. It never
-    raises for anything that can be parsed from JSON.
+    The list is empty when nothing is wrong, and ends with a note when there were more findings than are listed.
+    Nothing that can be parsed from JSON raises an error.
     """
     try:
         found = _faults(resource, resource_type, allow_conditional_references)

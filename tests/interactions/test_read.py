@@ -139,10 +139,11 @@ def test_vread_of_a_version_the_client_has_is_304(hub: HubClient, stored: Answer
     assert (answer.status, answer.content, answer.version_id) == (304, None, "1")
 
 
-@pytest.mark.parametrize("path", ["Patient/a/b/1", "Patient/a/_history/1/x", "Patient/a/b", "metadata/x", "_search"])
-def test_paths_that_lead_nowhere_are_404(hub: HubClient, path: str) -> None:
-    answer = hub.get(path)
-    assert (answer.status, answer.issue["code"]) == (404, "not-found" if path != "_search" else "not-supported")
+@pytest.mark.parametrize("below", ["version/1", "_history/1/x", "version", "$nope", "_history/1/_history"])
+def test_paths_that_lead_nowhere_are_404(hub: HubClient, stored: Answer, below: str) -> None:
+    answer = hub.get(f"Patient/{stored.id}/{below}")
+    assert (answer.status, answer.issue["code"]) == (404, "not-found")
+    assert below in answer.issue["diagnostics"]
 
 
 def test_unknown_type_is_404_with_a_suggestion(hub: HubClient) -> None:

@@ -1,5 +1,6 @@
 """MongoDB finds through `to_mongo` exactly what `matches` accepts, for any resources and any query."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,9 @@ from .conftest import BASE_URL, NOW
 from .resources import CODES, IDS, PREFIXED, REFERENCES, RESOURCES, SYSTEMS, WORDS
 
 Parameter = tuple[str, str]
+
+EXAMPLES = int(os.environ.get("FHIRHUB_TEST_SEARCHES", "120"))
+"""Sets of resources to try, with four queries each; more on demand."""
 
 MILLISECONDS = st.sampled_from([0, 1, 1_357_000_000_000, 1_358_121_600_000, 1_358_157_600_500])
 
@@ -95,7 +99,7 @@ def collection(mongodb_uri: str) -> Iterator[Collection[dict[str, Any]]]:
         client.drop_database(database)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), resources=st.lists(st.tuples(RESOURCES, MILLISECONDS), min_size=1, max_size=8))
 def test_mongodb_finds_what_matches(
     collection: Collection[dict[str, Any]], data: st.DataObject, resources: list[tuple[Json, int]]
