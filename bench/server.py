@@ -23,7 +23,7 @@ def free_port() -> int:
 def fhirhub(uri: str, database: str, *, workers: int, log: Path) -> Iterator[int]:
     """Run `fhirhub serve` against a database; yields its port."""
     port = free_port()
-    command = [sys.executable, "-m", "fhirhub.cli", "serve", "--port", str(port), "--workers", str(workers)]
+    command = [sys.executable, "-m", "fhirhub", "serve", "--port", str(port), "--workers", str(workers)]
     variables = {"FHIRHUB_MONGODB_URI": uri, "FHIRHUB_DATABASE": database, "FHIRHUB_LOG_LEVEL": "warning"}
     with _process(command, variables, log), _listening(port, log):
         yield port

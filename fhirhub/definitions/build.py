@@ -26,6 +26,7 @@ _EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
 _FHIR_TYPE = _EXTENSION + "structuredefinition-fhir-type"
 _BEST_PRACTICE = _EXTENSION + "elementdefinition-bestpractice"
 _PROFILE_BASE = _EXTENSION
+_EXAMPLE_PARAMETERS = "http://hl7.org/fhir/SearchParameter/example"
 
 
 class BuildError(Exception):
@@ -189,7 +190,7 @@ def search_parameters(package: dict[str, Json]) -> Iterator[Json]:
     """Yield a row for every search parameter."""
     for parameter in of_type(package, "SearchParameter"):
         # Example definitions of the specification that carry no base are no parameters of any type.
-        if not parameter.get("base"):
+        if not parameter.get("base") or parameter["url"].startswith(_EXAMPLE_PARAMETERS):
             continue
         yield {
             "url": parameter["url"],

@@ -84,17 +84,18 @@ def _types() -> dict[str, TypeDefinition]:
     return types
 
 
-def _search_parameters(resource_types: tuple[str, ...]) -> Mapping[str, Mapping[str, SearchParameter]]:
+def _search_parameters(
+    types: Mapping[str, TypeDefinition], resource_types: tuple[str, ...]
+) -> Mapping[str, Mapping[str, SearchParameter]]:
     by_type: dict[str, dict[str, SearchParameter]] = {name: {} for name in resource_types}
     decoder = msgspec.json.Decoder(SearchParameter)
     for line in _lines("search_parameters.ndjson"):
         parameter = decoder.decode(line)
         for base in parameter.base:
-            # R4 lists no concrete type that is not a DomainResource apart from these three.
             if base == "Resource":
                 names = resource_types
             elif base == "DomainResource":
-                names = tuple(n for n in resource_types if n not in {"Binary", "Bundle", "Parameters"})
+                names = tuple(name for name in resource_types if types[name].parent == base)
             else:
                 names = (base,)
             for name in names:
@@ -133,5 +134,5 @@ def r4() -> Definitions:
         codings=MappingProxyType(codings),
         compartments=MappingProxyType({c.code: c for c in compartments}),
         operations=MappingProxyType({f"{'/'.join(o.resource) or 'System'}-{o.code}": o for o in operations}),
-        _search_parameters=_search_parameters(resource_types),
+        _search_parameters=_search_parameters(types, resource_types),
     )

@@ -3,11 +3,13 @@
 http://hl7.org/fhirpath/N1/#expressions
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from fhirhub.fhirpath import operators
+from fhirhub.fhirpath.constancy import is_constant
 from fhirhub.fhirpath.errors import FhirPathTypeError
 from fhirhub.fhirpath.functions import FUNCTIONS
 from fhirhub.fhirpath.functions.filtering import sorted_by
@@ -37,12 +39,24 @@ _SCHEMA = r4_schema()
 TYPE_FUNCTIONS: Final = frozenset({"is", "as", "ofType"})
 
 
-def compile_syntax(syntax: Syntax) -> Evaluator:
+@dataclass(frozen=True, slots=True)
+class _References:
+    """References whose targets' type is asked for."""
+
+    evaluator: Evaluator
+
+
+def compile_syntax(syntax: Syntax, *, looped: bool = False) -> Evaluator:
     """Return the evaluator of an expression.
+
+    Arguments:
+        looped: it is evaluated on each item of a collection, so that what is the same for all is found only once.
 
     Raises:
         FhirPathTypeError: an unknown function or type, or a wrong number of arguments.
     """
+    if looped and isinstance(syntax, Member | Index | Call | Binary) and is_constant(syntax):
+        return _once(compile_syntax(syntax))
     match syntax:
         case Literal(value, type_name):
             constant = [Node(value, type_name)]
@@ -55,18 +69,20 @@ def compile_syntax(syntax: Syntax) -> Evaluator:
         case Variable(name):
             return lambda scope: read_variable(name, scope.run)
         case Member(target, name):
-            return _step(name) if target is None else _child(compile_syntax(target), name)
+            return _step(name) if target is None else _child(compile_syntax(target, looped=looped), name)
         case Index(target, index):
-            items, position = compile_syntax(target), compile_syntax(index)
+            items, position = compile_syntax(target, looped=looped), compile_syntax(index, looped=looped)
             return lambda scope: at(items(scope), position(scope))
         case Sign(operator, operand):
-            return operators.signed(operator, compile_syntax(operand))
+            return operators.signed(operator, compile_syntax(operand, looped=looped))
         case Binary(operator, left, right):
-            return operators.BINARY[operator](compile_syntax(left), compile_syntax(right))
+            build = operators.BINARY[operator]
+            return build(compile_syntax(left, looped=looped), compile_syntax(right, looped=looped))
         case TypeOperation(operator, operand, specifier):
-            return _type_operation(operator, operand, _SCHEMA.resolve(specifier), lenient=True)
+            items = _type_operand(operator, operand, looped)
+            return _type_operation(operator, items, _SCHEMA.resolve(specifier), lenient=True)
         case Call():
-            return _call(syntax)
+            return _call(syntax, looped)
 
 
 def _this(scope: Scope) -> list[Node]:
@@ -103,11 +119,24 @@ def _child(target: Evaluator, name: str) -> Evaluator:
     return run
 
 
-def _call(call: Call) -> Evaluator:
+def _once(evaluator: Evaluator) -> Evaluator:
+    """Return an evaluator that finds a constant once in a run."""
+
+    def run(scope: Scope) -> list[Node]:
+        constants = scope.run.constants
+        found = constants.get(run)
+        if found is None:
+            found = constants[run] = evaluator(scope)
+        return found
+
+    return run
+
+
+def _call(call: Call, looped: bool) -> Evaluator:
     if call.name in TYPE_FUNCTIONS:
-        operand = call.target or Special("this", call.position)
-        return _type_operation(call.name, operand, _SCHEMA.resolve(type_argument(call)), lenient=False)
-    target = compile_syntax(call.target) if call.target is not None else _this
+        items = _type_operand(call.name, call.target or Special("this", call.position), looped)
+        return _type_operation(call.name, items, _SCHEMA.resolve(type_argument(call)), lenient=False)
+    target = compile_syntax(call.target, looped=looped) if call.target is not None else _this
     if call.name == "sort":
         return sorted_by(target, tuple(_sort_key(argument) for argument in call.arguments) or ((_this, False),))
     function = FUNCTIONS.get(call.name)
@@ -115,13 +144,14 @@ def _call(call: Call) -> Evaluator:
         raise FhirPathTypeError(f"There is no function {call.name}")
     if not function.minimum <= len(call.arguments) <= function.maximum:
         raise FhirPathTypeError(f"{call.name} does not take {len(call.arguments)} arguments")
-    return function.build(target, tuple(compile_syntax(argument) for argument in call.arguments))
+    inner = looped or function.on_each
+    return function.build(target, tuple(compile_syntax(argument, looped=inner) for argument in call.arguments))
 
 
 def _sort_key(argument: Syntax) -> tuple[Evaluator, bool]:
     if isinstance(argument, Sign) and argument.operator == "-":
-        return compile_syntax(argument.operand), True
-    return compile_syntax(argument), False
+        return compile_syntax(argument.operand, looped=True), True
+    return compile_syntax(argument, looped=True), False
 
 
 def type_argument(call: Call) -> TypeSpecifier:
@@ -138,10 +168,18 @@ def type_argument(call: Call) -> TypeSpecifier:
     raise FhirPathTypeError(f"{call.name} takes the name of a type")
 
 
-def _type_operation(operator: str, operand: Syntax, wanted: frozenset[str], *, lenient: bool) -> Evaluator:
+def _type_operand(operator: str, operand: Syntax, looped: bool) -> Evaluator | _References:
+    """Compile what a type is asked of; `resolve() is Type` is mostly answered by the reference, so nothing is fetched."""
     if operator == "is" and isinstance(operand, Call) and operand.name == "resolve" and not operand.arguments:
-        return _resolves_to(compile_syntax(operand.target) if operand.target is not None else _this, wanted)
-    items = compile_syntax(operand)
+        return _References(compile_syntax(operand.target, looped=looped) if operand.target is not None else _this)
+    return compile_syntax(operand, looped=looped)
+
+
+def _type_operation(
+    operator: str, items: Evaluator | _References, wanted: frozenset[str], *, lenient: bool
+) -> Evaluator:
+    if isinstance(items, _References):
+        return _resolves_to(items.evaluator, wanted)
     if operator == "is":
         return operators.is_type(items, lambda node: _SCHEMA.is_a(node.type, wanted))
     if operator == "ofType" or lenient:
@@ -151,14 +189,9 @@ def _type_operation(operator: str, operand: Syntax, wanted: frozenset[str], *, l
 
 
 def _resolves_to(target: Evaluator, wanted: frozenset[str]) -> Evaluator:
-    """Compile `resolve() is Type`, which the text of a reference mostly answers without fetching anything."""
-
     def run(scope: Scope) -> list[Node]:
         answers = [resolves_to(node, wanted, scope.run) for node in target(scope)]
         known = [answer for answer in answers if answer is not None]
         return boolean(known[0]) if len(known) == 1 else operators.refuse_many(known)
 
     return run
-
-
-Predicate = Callable[[Node], bool]

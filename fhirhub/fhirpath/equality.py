@@ -142,11 +142,25 @@ def _hash_key(node: Node) -> Hashable | None:
     """Return something that is the same exactly when two items are equal; None where only `equal` can tell."""
     system = _SYSTEM_OF[node.type]
     value = node.value
+    if value is None or system == "System.Quantity":
+        return None
     if system == "System.String" and isinstance(value, str):
         return value
     if system in NUMBERS and isinstance(value, int | Decimal):
         return value
-    return None
+    if system in DATES or system == "System.Time":
+        moment = temporal_of(node, system)
+        return temporal.equality_key(moment) if moment is not None else None
+    return (system or node.type, _frozen(value))
+
+
+def _frozen(value: Any) -> Hashable:
+    """Return a JSON value as something that is hashable and equal to another exactly when the values are."""
+    if isinstance(value, dict):
+        return frozenset((key, _frozen(item)) for key, item in value.items())
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    return value  # type: ignore[no-any-return]  # the scalars of JSON are hashable
 
 
 class ItemSet:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fhirhub.fhirpath.compiler import compile_syntax
 from fhirhub.fhirpath.errata import intended
-from fhirhub.fhirpath.errors import FhirPathError
+from fhirhub.fhirpath.errors import FhirPathError, FhirPathSyntaxError
 from fhirhub.fhirpath.node import Node, root_node
 from fhirhub.fhirpath.parser import parse
 from fhirhub.fhirpath.pruning import prune
@@ -117,7 +117,10 @@ class Expression:
         return [(node.type, node.value) for node in self.evaluate(resource) if node.value is not None]
 
 
-@lru_cache(maxsize=8192)
+MAX_CACHED: Final = 600
+"""Expressions up to this many characters stay compiled; R4 has few longer ones, and clients can send any number."""
+
+
 def compile_expression(text: str, context_type: str | None = None, *, strict: bool = False) -> Expression:
     """Return the expression `text`, compiled for values of `context_type`.
 
@@ -128,9 +131,21 @@ def compile_expression(text: str, context_type: str | None = None, *, strict: bo
         FhirPathSyntaxError: `text` is no expression.
         FhirPathTypeError: an unknown function, type or element, or operands that cannot fit.
     """
-    syntax = parse(intended(text, context_type))
-    expression_syntax = syntax if context_type is None else prune(syntax, context_type)
-    expression = Expression(text, context_type, expression_syntax)
-    if context_type is not None:
+    if len(text) <= MAX_CACHED:
+        return _compiled(text, context_type, strict)
+    return _compile(text, context_type, strict)
+
+
+def _compile(text: str, context_type: str | None, strict: bool) -> Expression:
+    try:
+        syntax = parse(intended(text, context_type))
+        if context_type is None:
+            return Expression(text, None, syntax)
+        expression = Expression(text, context_type, prune(syntax, context_type))
         check(syntax, context_type, strict=strict)
+    except RecursionError:
+        raise FhirPathSyntaxError("The expression nests too deep", 0) from None
     return expression
+
+
+_compiled: Final = lru_cache(maxsize=8192)(_compile)

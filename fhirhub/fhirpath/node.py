@@ -82,9 +82,17 @@ def children_named(node: Node, name: str, out: list[Node]) -> None:
         container = companion(node)
         if container is None:
             return
-    for branch in branches:
-        if branch.key in container or (branch.is_primitive and "_" + branch.key in container):
-            _append(node, container, branch, out)
+    if len(branches) == 1:
+        _append(node, container, branches[0], out)
+        return
+    # A choice of fifty types is found faster among the few properties there are.
+    properties = _SCHEMA.properties[node.type]
+    for key in container:
+        plain = key[1:] if key[:1] == "_" else key
+        if plain.startswith(name) and (plain is key or plain not in container):
+            found = properties.get(plain)
+            if found is not None and found[0] == name:
+                _append(node, container, found[1], out)
 
 
 def children(node: Node) -> list[Node]:
@@ -116,16 +124,24 @@ def descendants(node: Node) -> Iterator[Node]:
 def _append(node: Node, container: dict[str, Any], branch: Branch, out: list[Node]) -> None:
     key = branch.key
     raw = container.get(key)
-    beside = container.get("_" + key) if branch.is_primitive else None
+    if not branch.is_primitive:
+        if type(raw) is list:
+            for index, value in enumerate(raw):
+                if value is not None:
+                    out.append(Node(value, actual_type(branch.type, value), node, key, index))
+        elif raw is not None:
+            out.append(Node(raw, actual_type(branch.type, raw), node, key))
+        return
+    beside = container.get("_" + key)
     if type(raw) is list or type(beside) is list:
         values = raw if type(raw) is list else []
         besides = beside if type(beside) is list else []
         for index in range(max(len(values), len(besides))):
             value = values[index] if index < len(values) else None
             if value is not None or (index < len(besides) and besides[index] is not None):
-                out.append(Node(value, actual_type(branch.type, value), node, key, index))
+                out.append(Node(value, branch.type, node, key, index))
     elif raw is not None or beside is not None:
-        out.append(Node(raw, actual_type(branch.type, raw), node, key))
+        out.append(Node(raw, branch.type, node, key))
 
 
 def actual_type(declared: str, value: Any) -> str:

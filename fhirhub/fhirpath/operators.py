@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from fhirhub.fhirpath.arithmetic import calculate, negate
 from fhirhub.fhirpath.comparison import order
-from fhirhub.fhirpath.equality import ItemSet, distinct, equal_collections, equivalent_collections
+from fhirhub.fhirpath.equality import ItemSet, equal_collections, equivalent_collections
 from fhirhub.fhirpath.errors import FhirPathError
+from fhirhub.fhirpath.functions.subsetting import union
 from fhirhub.fhirpath.node import Node
 from fhirhub.fhirpath.scope import Evaluator, Scope
 from fhirhub.fhirpath.singleton import FALSE, TRUE, boolean, single, string, truth, typed
@@ -109,7 +110,7 @@ def _membership(element: Evaluator, collection: Evaluator, name: str) -> Evaluat
 
 
 def _union(left: Evaluator, right: Evaluator) -> Evaluator:
-    return lambda scope: distinct([*left(scope), *right(scope)])
+    return lambda scope: union(scope.run, left(scope), right(scope))
 
 
 BINARY: Final[Mapping[str, BinaryBuilder]] = MappingProxyType(

@@ -6,12 +6,16 @@ http://hl7.org/fhirpath/N1/#environment-variables, https://hl7.org/fhir/R4/fhirp
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from fhirhub.fhirpath.errors import FhirPathError
 from fhirhub.fhirpath.node import Node
 from fhirhub.fhirpath.schema import r4_schema
 
 Json = dict[str, Any]
+
+MAX_WORK: Final = 1_000_000
+"""The most items one evaluation goes through, a second or two: nested walks of a whole resource multiply."""
 
 
 class Terminology(Protocol):
@@ -39,7 +43,10 @@ class Run:
     terminology: Terminology | None = None
     conforms: Callable[[Json, str], bool | None] | None = None
     trace: Callable[[str, list[Node]], None] | None = None
+    constants: dict[object, list[Node]] = field(default_factory=dict)
+    """What parts of the expression found that mean the same for every item."""
     _moment: datetime | None = None
+    _work: int = 0
 
     @property
     def moment(self) -> datetime:
@@ -48,6 +55,16 @@ class Run:
             moment = self.now() if self.now is not None else datetime.now(UTC)
             self._moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return self._moment
+
+    def spend(self, items: int) -> None:
+        """Count items that are gone through one by one.
+
+        Raises:
+            FhirPathError: they are more than `MAX_WORK` by now.
+        """
+        self._work += items
+        if self._work > MAX_WORK:
+            raise FhirPathError(f"The expression goes through more than {MAX_WORK} items")
 
 
 @dataclass(slots=True)

@@ -3,14 +3,33 @@
 http://hl7.org/fhirpath/N1/#singleton-evaluation-of-collections
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from fhirhub.fhirpath.errors import FhirPathError
 from fhirhub.fhirpath.node import Node
 from fhirhub.fhirpath.schema import r4_schema
 
 _SYSTEM_OF = r4_schema().system_of
+
+MAX_TEXT: Final = 20_000_000
+"""The longest string an expression makes, in characters."""
+
+# What JSON has for each System type; resources that were not validated can hold anything.
+_SHAPES: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
+    {
+        "System.Boolean": (bool,),
+        "System.String": (str,),
+        "System.Integer": (int,),
+        "System.Decimal": (int, Decimal),
+        "System.Date": (str,),
+        "System.DateTime": (str,),
+        "System.Time": (str,),
+        "System.Quantity": (dict,),
+    }
+)
 
 TRUE = [Node(True, "System.Boolean")]
 FALSE = [Node(False, "System.Boolean")]
@@ -24,7 +43,13 @@ def boolean(value: bool | None) -> list[Node]:
 
 
 def string(value: str) -> list[Node]:
-    """Return a string as a collection."""
+    """Return a string as a collection.
+
+    Raises:
+        FhirPathError: it is longer than `MAX_TEXT`.
+    """
+    if len(value) > MAX_TEXT:
+        raise FhirPathError(f"A string of more than {MAX_TEXT} characters")
     return [Node(value, "System.String")]
 
 
@@ -41,13 +66,19 @@ def single(nodes: list[Node], what: str) -> Node | None:
     """Return the only item, None when there is none or it has no value.
 
     Raises:
-        FhirPathError: there are several; `what` names the operand in the message.
+        FhirPathError: there are several, or it is not what its type says; `what` names the operand in the message.
     """
     if not nodes:
         return None
     if len(nodes) > 1:
         raise FhirPathError(f"{what} takes one item, not {len(nodes)}")
-    return nodes[0] if nodes[0].value is not None else None
+    node = nodes[0]
+    if node.value is None:
+        return None
+    shape = _SHAPES.get(_SYSTEM_OF[node.type] or "")
+    if shape is not None and type(node.value) not in shape:
+        raise FhirPathError(f"{node.value!r} is no {node.type}")
+    return node
 
 
 def typed(nodes: list[Node], system: str, what: str) -> Any:

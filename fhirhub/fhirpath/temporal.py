@@ -122,6 +122,11 @@ def equivalent(left: Temporal, right: Temporal) -> bool:
     return same_precision and compare(left, right) == 0
 
 
+def equality_key(value: Temporal) -> tuple[object, ...]:
+    """Return something that two values share exactly when `compare` finds them equal."""
+    return (value.type == "System.Time", value.offset is None, len(value.parts), _bounds(value)[0])
+
+
 def _bounds(value: Temporal) -> tuple[Decimal, Decimal]:
     """Return the first and the last moment `value` can mean, in seconds since the year 1 (a time: since midnight)."""
     if value.type == "System.Time":

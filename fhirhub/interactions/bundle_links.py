@@ -101,11 +101,9 @@ def rewritable(entries: Iterable[BundleEntry]) -> list[EntryLink]:
     for entry in entries:
         if not isinstance(entry.request.body, dict) or entry.request.method not in {"POST", "PUT"}:
             continue
-        found += [
-            EntryLink(entry, link)
-            for link in links(entry.request.body, full_urls)
-            if link.kind != "reference" or not link.original.startswith("#")
-        ]
+        # Only where the entry has a restful fullUrl can `Patient/1` mean another entry.
+        relative = parse_reference(entry.full_url or "") is not None
+        found += [EntryLink(entry, link) for link in links(entry.request.body, full_urls, relative=relative)]
     return found
 
 

@@ -16,7 +16,13 @@ from fhirhub.model.json import Json, encode
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.search.predicates import is_supported
 
-PATCH_FORMATS: Final = ("application/json-patch+json", "application/merge-patch+json", "application/fhir+json")
+PATCH_FORMATS: Final = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/fhir+json",
+    "application/fhir+xml",
+)
+"""The last two are FHIRPath Patch: a Parameters resource in either syntax."""
 
 _MODES: Final = ("full", "normative", "terminology")
 _SYSTEM_LEVEL: Final = {"transaction": ("transaction", "batch"), "history-system": ("history-system",)}

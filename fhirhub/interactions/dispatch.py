@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Final
 
-from fhirhub.errors import Failure, FhirError
+from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.interactions.body import check_id, check_type
 from fhirhub.interactions.call import Call
 from fhirhub.interactions.conditional import conditional, is_conditional
@@ -58,6 +58,9 @@ def find_route(request: FhirRequest) -> Route:
     """
     methods = _TABLE.get(_shape(request.path))
     if methods is None:
+        if request.path[-1].startswith("$"):
+            issue = Issue("error", "not-supported", f"This server has no operation {request.path[-1]} here.")
+            raise FhirError(Failure.NOT_FOUND, issues=[issue])
         raise FhirError(Failure.NOT_FOUND, f"There is nothing at {'/'.join(request.path)!r}.")
     route = methods.get("GET" if request.method == "HEAD" else request.method)
     if route is None:

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#history
 """
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -19,6 +20,7 @@ COUNTED: Final = 10_000
 """A history of more versions says no total: counting would cost more than the page."""
 
 _CURSOR: Final = "_cursor"
+_STAMP: Final = re.compile("[0-9a-f]{1,16}")
 _LAST_STAMP: Final = 2**63 - 1
 PARAMETERS: Final = frozenset({"_since", "_at", "_count", _CURSOR})
 
@@ -55,10 +57,9 @@ def _span(request: FhirRequest, call: Call) -> Span:
     if at is not None:
         span = replace(span, at=_stamps("_at", at))
     if cursor is not None:
-        try:
-            span = replace(span, before=int(cursor, 16))
-        except ValueError:
-            raise FhirError(Failure.BAD_VALUE, f"{_CURSOR} is not one this server made: {cursor!r}.") from None
+        if not _STAMP.fullmatch(cursor):
+            raise FhirError(Failure.BAD_VALUE, f"{_CURSOR} is not one this server made: {cursor!r}.")
+        span = replace(span, before=min(int(cursor, 16), _LAST_STAMP))
     return span
 
 

@@ -61,16 +61,17 @@ def _relinked(match: re.Match[str], target: Callable[[str], str | None]) -> str:
     return match[0] if found is None else match["name"] + quoteattr(found)
 
 
-def links(resource: Json, uris: Container[str]) -> list[Link]:
+def links(resource: Json, uris: Container[str], *, relative: bool = True) -> list[Link]:
     """Return the links of a resource, contained resources and extensions included, typed by the definitions.
 
     Arguments:
         uris: the values for which an element of a URI type counts as a link; a code system's URL is none.
+        relative: whether references such as `Type/id` are wanted besides conditional ones, placeholders and `uris`.
     """
     found: list[Link] = []
     resource_type = resource.get("resourceType")
     if isinstance(resource_type, str) and r4().is_resource_type(resource_type):
-        _walk(resource, resource_type, (None, resource_type, None), uris, found)
+        _walk(resource, resource_type, (None, resource_type, None), uris, relative, found)
     return found
 
 
@@ -89,34 +90,44 @@ def _ways(type_name: str) -> dict[str, str]:
     return ways
 
 
-def _walk(node: Json, type_name: str, step: _Step, uris: Container[str], found: list[Link]) -> None:
+def _walk(node: Json, type_name: str, step: _Step, uris: Container[str], relative: bool, found: list[Link]) -> None:
     ways = _ways(type_name)
     for name, value in node.items():
         below = ways.get(name)
         if below is None:
             continue
-        if type(value) is list:
+        kind = type(value)
+        # Most strings here are the URLs of code systems: no call for those.
+        if kind is str:
+            if value in uris or below == "xhtml" or (below == "Reference.reference" and _may_move(value, relative)):
+                _note(node, name, value, below, (step, name, None), found)
+        elif kind is dict:
+            _enter(value, below, (step, name, None), uris, relative, found)
+        elif kind is list:
             for index, item in enumerate(value):
-                _at(value, index, item, below, (step, name, index), uris, found)
-        else:
-            _at(node, name, value, below, (step, name, None), uris, found)
+                if type(item) is dict:
+                    _enter(item, below, (step, name, index), uris, relative, found)
+                elif type(item) is str and item in uris:
+                    _note(value, index, item, below, (step, name, index), found)
 
 
-def _at(
-    holder: Any, key: str | int, value: Any, type_name: str, step: _Step, uris: Container[str], found: list[Link]
-) -> None:
-    if type(value) is str:
-        if type_name == "Reference.reference":
-            found.append(Link(holder, key, "reference", value, step))
-        elif type_name == "xhtml":
-            if "href=" in value or "src=" in value:
-                found.append(Link(holder, key, "narrative", value, step))
-        elif value in uris and type_name in _LINK_TYPES:
-            found.append(Link(holder, key, "uri", value, step))
-    elif type(value) is dict:
-        if type_name == "Resource":
-            resource_type = value.get("resourceType")
-            if isinstance(resource_type, str) and r4().is_resource_type(resource_type):
-                _walk(value, resource_type, step, uris, found)
-        elif type_name in r4().types:
-            _walk(value, type_name, step, uris, found)
+def _may_move(reference: str, relative: bool) -> bool:
+    return not reference.startswith("#") and (relative or "?" in reference or reference.startswith("urn:"))
+
+
+def _enter(node: Json, type_name: str, step: _Step, uris: Container[str], relative: bool, found: list[Link]) -> None:
+    if type_name == "Resource":
+        type_name = str(node.get("resourceType"))
+        if not r4().is_resource_type(type_name):
+            return
+    _walk(node, type_name, step, uris, relative, found)
+
+
+def _note(holder: Any, key: str | int, text: str, type_name: str, step: _Step, found: list[Link]) -> None:
+    if type_name == "Reference.reference":
+        found.append(Link(holder, key, "reference", text, step))
+    elif type_name == "xhtml":
+        if "href=" in text or "src=" in text:
+            found.append(Link(holder, key, "narrative", text, step))
+    elif type_name in _LINK_TYPES:
+        found.append(Link(holder, key, "uri", text, step))

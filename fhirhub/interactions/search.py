@@ -13,13 +13,13 @@ from fhirhub.interactions.subset import check_subset, subset
 from fhirhub.model.json import encode
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.search.parse import SearchQuery, parse
+from fhirhub.search.result_parameters import CURSOR
 from fhirhub.store.find import Order, Page
 from fhirhub.store.stored import Stored
 
 ESTIMATED: Final = 1000
 """`_total=estimate` counts matches up to this many; a larger figure comes from the statistics of the collection."""
 
-_CURSOR: Final = "_cursor"
 _ORDERS: Final[dict[str, Order]] = {"_id": "id", "_lastUpdated": "updated"}
 _ID_CURSOR: Final = re.compile(r"i([A-Za-z0-9\-.]{1,64})")
 _STAMP_CURSOR: Final = re.compile(r"s([0-9a-f]{1,16})")
@@ -46,8 +46,8 @@ def search(request: FhirRequest, call: Call) -> FhirResponse:
     path = (resource_type,)
     links = [("self", link_url(call.base_url, path, query.used))]
     if more and shown:
-        onward = [(name, value) for name, value in query.used if name != _CURSOR]
-        links.append(("next", link_url(call.base_url, path, [*onward, (_CURSOR, _cursor(shown[-1], page.order))])))
+        onward = [(name, value) for name, value in query.used if name != CURSOR]
+        links.append(("next", link_url(call.base_url, path, [*onward, (CURSOR, _cursor(shown[-1], page.order))])))
     entries = [matched(stored, subset(stored, request), call.base_url) for stored in shown]
     if query.ignored:
         entries.append(Entry(None, encode(operation_outcome(query.ignored)), {"search": {"mode": "outcome"}}))
@@ -94,4 +94,4 @@ def _after(cursor: str | None, order: Order) -> int | str | None:
         return found[1]
     if order != "id" and (found := _STAMP_CURSOR.fullmatch(cursor)):
         return min(int(found[1], 16), 2**63 - 1)
-    raise FhirError(Failure.BAD_VALUE, f"{_CURSOR} is not one this server made for this search: {cursor!r}.")
+    raise FhirError(Failure.BAD_VALUE, f"{CURSOR} is not one this server made for this search: {cursor!r}.")

@@ -35,6 +35,9 @@ _UNREADABLE: Final = (
     RuntimeError,  # what zipfile raises for encrypted members and unknown compression
 )
 
+_MARKS: Final[dict[bytes, Codec]] = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
+"""How compressed files begin."""
+
 Found = Block | Refusal | Skipped
 
 
@@ -137,24 +140,33 @@ def _zip(file: File) -> Iterator[Found]:
 
 
 def _tar(file: File) -> Iterator[Found]:
-    # As a stream: the members in their order, none of them held for longer than its turn.
-    with file.path.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*") as archive:
+    with file.path.open("rb") as raw:
         position = _Position(raw)
-        for member in archive:
-            name = f"{file.path}!{member.name}"
-            if member.isdir():
-                continue
-            if not member.isfile():
-                yield Skipped(name, "not a regular file")
-                continue
-            kind = kind_of(member.name)
-            if (skipped := _skipped(name, member.name, kind)) is not None:
-                yield skipped
-                continue
-            assert kind is not None
-            stream = archive.extractfile(member)
-            assert stream is not None
-            yield from _blocks(name, kind, stream, position, leads=file.leads or leads(member.name))
+        codec = next((each for mark, each in _MARKS.items() if raw.peek(len(mark)).startswith(mark)), None)
+        tail = _Tail(opened(raw, codec))
+        # As a stream: the members in their order, none of them held for longer than its turn.
+        with tarfile.open(fileobj=cast(IO[bytes], tail), mode="r|") as archive:
+            yield from _members(file, archive, position)
+        if any(tail.last):
+            yield _refused(str(file.path), "The archive has no end mark: it was cut short, and members may be missing.")
+
+
+def _members(file: File, archive: tarfile.TarFile, position: "_Position") -> Iterator[Found]:
+    for member in archive:
+        name = f"{file.path}!{member.name}"
+        if member.isdir():
+            continue
+        if not member.isfile():
+            yield Skipped(name, "not a regular file")
+            continue
+        kind = kind_of(member.name)
+        if (skipped := _skipped(name, member.name, kind)) is not None:
+            yield skipped
+            continue
+        assert kind is not None
+        stream = archive.extractfile(member)
+        assert stream is not None
+        yield from _blocks(name, kind, stream, position, leads=file.leads or leads(member.name))
 
 
 def _skipped(name: str, member: str, kind: Kind | None) -> Skipped | None:
@@ -162,6 +174,22 @@ def _skipped(name: str, member: str, kind: Kind | None) -> Skipped | None:
     if reason is None and (kind is None or kind.archive is not None):
         reason = "an archive in an archive is not opened"
     return None if reason is None else Skipped(name, reason)
+
+
+class _Tail:
+    """Remembers the last bytes of a tar archive: tarfile takes one that is cut short for one that has ended.
+
+    A stream as far as tarfile needs one.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.last = b""
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self.last = (self.last + data)[-tarfile.BLOCKSIZE :]
+        return data
 
 
 class _Position:

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/R4/datatypes.html#decima
 
 import json as stdlib_json
 from collections import Counter
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,6 @@ Json = dict[str, Any]
 MAX_DEPTH: Final = 64
 """Deepest nesting of objects and arrays that is read (a Questionnaire of thirty levels fits)."""
 
-_CONTAINERS: Final = frozenset({dict, list})
 _decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 _canonical_encoder: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")
@@ -56,6 +55,8 @@ def decode(data: bytes) -> Any:
         raise FhirError(Failure.MALFORMED, f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
     except RecursionError:
         raise FhirError(Failure.MALFORMED, _TOO_DEEP) from None
+    except InvalidOperation:
+        raise FhirError(Failure.MALFORMED, "The body has a number whose exponent is too large to be read.") from None
     except msgspec.DecodeError as error:
         raise FhirError(Failure.MALFORMED, f"The body is not JSON: {_position(data, str(error))}.") from None
     # Objects drop a repeated key, so re-encoding loses its colon; `\u003a` is the only other way the counts can differ.
@@ -79,19 +80,18 @@ def _refuse_duplicates(data: bytes) -> None:
 
 def _refuse_depth(data: bytes, value: object) -> None:
     # No document can nest deeper than it has opening brackets.
-    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
-        return
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            child
-            for node in level
-            for child in (node.values() if type(node) is dict else node)
-            if type(child) in _CONTAINERS
-        ]
-        if not level:
-            return
-    raise FhirError(Failure.MALFORMED, _TOO_DEEP)
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+        _descend([value], MAX_DEPTH)
+
+
+def _descend(container: Any, levels: int) -> None:
+    """Go down to the leaves; refuse a container that stands below more than `levels` others."""
+    for child in container.values() if type(container) is dict else container:
+        kind = type(child)
+        if kind is dict or kind is list:
+            if not levels:
+                raise FhirError(Failure.MALFORMED, _TOO_DEEP)
+            _descend(child, levels - 1)
 
 
 def _position(data: bytes, message: str) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
@@ -86,6 +87,10 @@ class Collections:
     def of(self, resource_type: str) -> Collection[Document]:
         """Return the collection of a resource type."""
         return self._database[resource_type]
+
+    def snapshot(self) -> ClientSession:
+        """Return a session whose queries all see the database as it is when the first of them runs."""
+        return self._database.client.start_session(snapshot=True)
 
     def in_use(self) -> frozenset[str]:
         """Return the resource types that may hold resources, those other processes have just begun included."""

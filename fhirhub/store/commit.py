@@ -11,11 +11,11 @@ from typing import Any, Final, TypeVar, cast
 
 import pymongo
 from pymongo import MongoClient
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, DocumentTooLarge, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhirhub.errors import FhirError
+from fhirhub.errors import Failure, FhirError
 from fhirhub.store.coalescer import Coalescer, Job
 from fhirhub.store.collections import Collections, Document
 from fhirhub.store.failures import is_transient, write_failure
@@ -29,6 +29,8 @@ COMMIT_SECONDS: Final = 15.0
 
 TRANSACTION_SECONDS: Final = 60.0
 """The same for transactions; MongoDB ends a transaction of its own after 60 s."""
+
+_FAILURES_OF_ALL: Final = frozenset({Failure.UNAVAILABLE, Failure.OUTCOME_UNKNOWN})
 
 _LANES: Final = 2
 _LONGEST_PAUSE: Final = 0.2
@@ -85,9 +87,9 @@ class Commits:
     def _commit_together(self, jobs: Sequence[Job[Work, Any]]) -> None:
         try:
             self._attempt(jobs, COMMIT_SECONDS)
-        except FhirError as error:
+        except Exception as error:
             # A commit nobody knows the outcome of must not be made twice; any other failure may be one job's alone.
-            if len(jobs) == 1 or error.failure.issue_code in {"timeout", "transient"}:
+            if len(jobs) == 1 or (isinstance(error, FhirError) and error.failure in _FAILURES_OF_ALL):
                 raise
             for job in jobs:
                 self._alone(job)
@@ -95,7 +97,7 @@ class Commits:
     def _alone(self, job: Job[Work, Any]) -> None:
         try:
             self._attempt([job], COMMIT_SECONDS)
-        except FhirError as error:
+        except Exception as error:  # it is the job's, whatever it is
             job.error = error
 
     def _attempt(self, jobs: Sequence[Job[Work, Any]], seconds: float) -> None:
@@ -110,7 +112,7 @@ class Commits:
                     changes = self._stage(jobs, session)
                     committing = True
                     self._commit(changes, deadline)
-                except PyMongoError as error:
+                except (PyMongoError, DocumentTooLarge) as error:
                     if session.in_transaction:
                         _abort(session)
                     if not is_transient(error) or time.monotonic() > deadline:

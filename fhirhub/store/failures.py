@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from pymongo.errors import (
+    BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
@@ -25,6 +26,7 @@ from fhirhub.errors import Failure, FhirError
 RETRY_AFTER: Final = {"Retry-After": "5"}
 
 _MAX_TIME_EXPIRED: Final = 50
+_DUPLICATE_KEY: Final = 11000
 
 
 @contextmanager
@@ -42,17 +44,26 @@ def reading() -> Iterator[None]:
         raise unavailable() from error
 
 
-def is_transient(error: PyMongoError) -> bool:
+def is_transient(error: PyMongoError | DocumentTooLarge) -> bool:
     """Whether the same transaction may succeed when tried again."""
-    return error.has_error_label("TransientTransactionError") or isinstance(error, DuplicateKeyError)
+    if isinstance(error, DocumentTooLarge):
+        return False
+    # A key that is there already was put there by another writer after this transaction took its view of the data.
+    rows = error.details["writeErrors"] if isinstance(error, BulkWriteError) else ()
+    if isinstance(error, DuplicateKeyError) or any(row["code"] == _DUPLICATE_KEY for row in rows):
+        return True
+    return error.has_error_label("TransientTransactionError")
 
 
-def write_failure(error: PyMongoError, *, committing: bool) -> FhirError:
+def write_failure(error: PyMongoError | DocumentTooLarge, *, committing: bool) -> FhirError:
     """Return what a client is told when its transaction failed for good.
 
     Arguments:
         committing: the commit had been sent, so nobody knows whether it took effect.
     """
+    if isinstance(error, DocumentTooLarge):
+        # The driver finds this out before it sends anything, and counts it as no failure of the database.
+        return FhirError(Failure.TOO_LARGE, "The resource and its index entries are larger than can be stored.")
     if committing and (
         error.has_error_label("UnknownTransactionCommitResult")
         or isinstance(error, ConnectionFailure | NetworkTimeout | WTimeoutError)
@@ -63,8 +74,6 @@ def write_failure(error: PyMongoError, *, committing: bool) -> FhirError:
             "The database did not confirm in time; whether the change was made is unknown. Read before you try again.",
             headers=RETRY_AFTER,
         )
-    if isinstance(error, DocumentTooLarge):
-        return FhirError(Failure.TOO_LARGE, "The resource is larger than the database can store.")
     return unavailable()
 
 

@@ -5,13 +5,14 @@ https://hl7.org/fhir/R4/http.html#read, https://hl7.org/fhir/R4/http.html#histor
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import pymongo
 from pymongo.client_session import ClientSession
+from pymongo.errors import OperationFailure
 
 from fhirhub.search.filter import All, Filter
 from fhirhub.store.coalescer import Coalescer, Job
@@ -19,13 +20,17 @@ from fhirhub.store.collections import Collections
 from fhirhub.store.documents import History
 from fhirhub.store.failures import reading
 from fhirhub.store.filters import to_mongo
+from fhirhub.store.stamp import LOW_BITS
 from fhirhub.store.stored import Stored, from_current, from_history, history_key
 from fhirhub.store.unit_of_work import WITHOUT_ENTRIES, Key
+
+Result = TypeVar("Result")
 
 Order = Literal["created", "updated", "id"]
 
 _FIELD: Final[dict[Order, str]] = {"created": "n", "updated": "u", "id": "_id"}
 _READ_LANES: Final = 2
+_SNAPSHOT_UNAVAILABLE: Final = 246
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,61 +147,81 @@ class Find:
 
     def history(self, span: Span, resource_type: str | None = None, logical_id: str | None = None) -> list[Stored]:
         """Return versions of one resource, of a type or of all types, newest first."""
-        with reading(), pymongo.timeout(self._seconds):
-            if resource_type is None:
-                streams = [self._newest(name, {}, span) for name in sorted(self._collections.in_use())]
-                streams.append(self._superseded({}, span))
-            elif logical_id is None:
-                streams = [self._newest(resource_type, {}, span), self._superseded({"t": resource_type}, span)]
-            else:
-                streams = [
-                    self._newest(resource_type, {"_id": logical_id}, span),
-                    self._superseded(_versions_of(resource_type, logical_id), span),
-                ]
-            return list(islice(_merged(streams), span.limit))
+
+        def read(session: ClientSession) -> list[Stored]:
+            streams = [self._newest(name, own, span, session) for name in self._types(resource_type)]
+            streams.append(self._superseded(old, span, session))
+            return list(islice(heapq.merge(*streams, key=lambda stored: -stored.stamp), span.limit))
+
+        own, old = _selected(resource_type, logical_id)
+        return self._at_one_moment(read)
 
     def count_history(
         self, span: Span, resource_type: str | None = None, logical_id: str | None = None, *, at_most: int
     ) -> int | None:
         """Return how many versions a history has in all; None when they are more than `at_most`."""
-        names = sorted(self._collections.in_use()) if resource_type is None else [resource_type]
-        own: dict[str, Any] = {} if logical_id is None else {"_id": logical_id}
-        old: dict[str, Any] = {}
-        if resource_type is not None:
-            old = {"t": resource_type} if logical_id is None else _versions_of(resource_type, logical_id)
-        total = 0
-        with reading(), pymongo.timeout(self._seconds):
-            for name in names:
-                total += self._collections.of(name).count_documents(
-                    {**own, **_within(span, superseded=False)}, limit=at_most + 1, session=self._session
-                )
-            total += History._get_collection().count_documents(
-                {**old, **_within(span, superseded=True)}, limit=at_most + 1
+
+        def read(session: ClientSession) -> int:
+            counts = [
+                (self._collections.of(name), {**own, **_within(span, superseded=False)})
+                for name in self._types(resource_type)
+            ]
+            counts.append((History._get_collection(), {**old, **_within(span, superseded=True)}))
+            return sum(
+                collection.count_documents(query, limit=at_most + 1, session=session) for collection, query in counts
             )
+
+        own, old = _selected(resource_type, logical_id)
+        total = self._at_one_moment(read)
         return total if total <= at_most else None
 
-    def _newest(self, resource_type: str, query: dict[str, Any], span: Span) -> Iterator[Stored]:
+    def _types(self, resource_type: str | None) -> list[str]:
+        return sorted(self._collections.in_use()) if resource_type is None else [resource_type]
+
+    def _at_one_moment(self, read: Callable[[ClientSession], Result]) -> Result:
+        """Run queries as of one point in time: a version that is being superseded is then in exactly one place."""
+        with reading(), pymongo.timeout(self._seconds):
+            if self._session is not None:
+                return read(self._session)
+            while True:
+                try:
+                    with self._collections.snapshot() as session:
+                        return read(session)
+                except OperationFailure as error:
+                    # A collection is younger than the point in time; soon there is a later one, or time is up.
+                    if error.code != _SNAPSHOT_UNAVAILABLE:
+                        raise
+
+    def _newest(
+        self, resource_type: str, query: dict[str, Any], span: Span, session: ClientSession
+    ) -> Iterator[Stored]:
         cursor = self._collections.of(resource_type).find(
             {**query, **_within(span, superseded=False)},
             projection=WITHOUT_ENTRIES,
             sort=[("u", -1)],
             limit=span.limit,
-            session=self._session,
+            session=session,
         )
         return (from_current(resource_type, document) for document in cursor)
 
-    def _superseded(self, query: dict[str, Any], span: Span) -> Iterator[Stored]:
+    def _superseded(self, query: dict[str, Any], span: Span, session: ClientSession) -> Iterator[Stored]:
         # The versions of one resource are in the order of their keys and of their stamps alike.
         order = "_id" if "_id" in query else "u"
         cursor = History._get_collection().find(
-            {**query, **_within(span, superseded=True)}, sort=[(order, -1)], limit=span.limit, session=self._session
+            {**query, **_within(span, superseded=True)}, sort=[(order, -1)], limit=span.limit, session=session
         )
         return (from_history(document) for document in cursor)
 
 
-def _versions_of(resource_type: str, logical_id: str) -> dict[str, Any]:
+def _selected(resource_type: str | None, logical_id: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return which current and which superseded versions belong to a history."""
+    if resource_type is None:
+        return {}, {}
+    if logical_id is None:
+        return {}, {"t": resource_type}
     # "0" follows "/" in every collation of bytes, so this is the range of all versions.
-    return {"_id": {"$gt": f"{resource_type}/{logical_id}/", "$lt": f"{resource_type}/{logical_id}0"}}
+    versions = {"$gt": f"{resource_type}/{logical_id}/", "$lt": f"{resource_type}/{logical_id}0"}
+    return {"_id": logical_id}, {"_id": versions}
 
 
 def _within(span: Span, *, superseded: bool) -> dict[str, Any]:
@@ -206,15 +231,7 @@ def _within(span: Span, *, superseded: bool) -> dict[str, Any]:
     query: dict[str, Any] = {"u": bounds} if bounds else {}
     if span.at is not None:
         # Until when a version was current; a deletion is no state to be in, it only counts when it happened.
-        lasted: dict[str, Any] = {"s": {"$gt": span.at[0]}} if superseded else {}
+        # Two versions of a resource never share a millisecond; in that of its successor a version is not current.
+        lasted: dict[str, Any] = {"s": {"$gte": span.at[0] + (1 << LOW_BITS)}} if superseded else {}
         query["$or"] = [{"u": {"$gte": span.at[0]}}, {"m": {"$ne": "DELETE"}, **lasted}]
     return query
-
-
-def _merged(streams: Iterable[Iterator[Stored]]) -> Iterator[Stored]:
-    """Merge streams sorted newest first. A version that moved to history between two reads is met once."""
-    last = None
-    for stored in heapq.merge(*streams, key=lambda stored: -stored.stamp):
-        if stored.stamp != last:
-            yield stored
-        last = stored.stamp

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/terminologies.html#required
 """
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fhirhub.definitions import r4
@@ -12,7 +13,7 @@ from fhirhub.validation.faults import Check, Faults, Scope, fault, not_allowed_c
 CURRENCIES: Final = "http://hl7.org/fhir/ValueSet/currencies"
 MEDIA_TYPES: Final = "http://hl7.org/fhir/ValueSet/mimetypes"
 
-# https://www.rfc-editor.org/rfc/rfc6838#section-4.2, with parameters; the three words are R4's names of its own formats.
+# https://www.rfc-editor.org/rfc/rfc6838#section-4.2, with parameters; the words are R4's names of its own formats.
 _MEDIA_TYPE: Final = re.compile(
     r"xml|json|ttl|[A-Za-z0-9][\w!#$&^.+\-]{0,126}/[A-Za-z0-9*][\w!#$&^.+\-]{0,126}(\s*;.*)?", re.ASCII
 )
@@ -70,3 +71,7 @@ def bound_concept(value_set: str, concept: Check) -> Check:
         return fault("binding", "code-invalid", text)
 
     return check
+
+
+BOUND: Final[Mapping[str, Callable[[str, Check], Check]]] = {"code": bound_code, "CodeableConcept": bound_concept}
+"""How the types that R4 binds are bound: from value set and check of the type to the check with the binding."""

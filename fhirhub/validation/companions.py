@@ -11,6 +11,7 @@ from fhirhub.validation.faults import (
     Check,
     Faults,
     Scope,
+    bad_value,
     below,
     fault,
     json_type,
@@ -19,6 +20,12 @@ from fhirhub.validation.faults import (
     wrong_json_type,
 )
 from fhirhub.validation.primitives import primitive_check
+
+
+def id_faults(value: Any, scope: Scope) -> Faults | None:
+    """Check the id of an element: any text without blanks (https://hl7.org/fhir/R4/element.html)."""
+    found = primitive_check("string")(value, scope)
+    return bad_value(value, "string for an id", "it contains blanks") if found is None and " " in value else found
 
 
 def has_companion(element: Element) -> bool:
@@ -90,6 +97,6 @@ def _one(own: Any, value: Any, structure: Check, scope: Scope) -> Faults | None:
     if "value" in own:
         return fault("companion", "structure", "The value itself stands under the name without underscore.", "value")
     if value is not None and own.keys() == {"id"}:
-        wrong = primitive_check("string")(own["id"], scope)
+        wrong = id_faults(own["id"], scope)
         return below("id", wrong, None) if wrong is not None else None
     return structure(own, scope)

@@ -231,11 +231,13 @@ def _base64(value: Any, scope: Scope) -> Faults | None:
     if type(value) is not str or not value:
         return _refuse_text("base64Binary", value)
     packed = value.translate(_BLANKS)
+    if not packed or len(packed) % 4:
+        return bad_value(value, "base64Binary", "without its blanks the length must be a multiple of four")
     try:
         binascii.a2b_base64(packed, strict_mode=True)
     except ValueError as error:
         return bad_value(value, "base64Binary", str(error).lower())
-    return None if packed else bad_value(value, "base64Binary", "it is empty")
+    return None
 
 
 _BLANKS: Final = dict.fromkeys(map(ord, " \t\r\n"))

@@ -40,8 +40,8 @@ def _issue(fault: Fault, resource: Any, path: Path, positions: dict[Path, str]) 
 
 
 def pointer(path: Path) -> str:
-    """Return the JSON Pointer of a path (https://www.rfc-editor.org/rfc/rfc6901)."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    """Return the JSON Pointer of a path (https://www.rfc-editor.org/rfc/rfc6901); names that are not legible are shortened."""
+    return "".join("/" + _legible(str(step)).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def expression(resource: Any, path: Path) -> str:
@@ -71,8 +71,9 @@ def expression(resource: Any, path: Path) -> str:
 
 def _definition(node: Any) -> TypeDefinition | None:
     resource_type = node.get("resourceType") if isinstance(node, dict) else None
-    known = isinstance(resource_type, str) and r4().is_resource_type(resource_type)
-    return r4().types[resource_type] if known else None
+    if not isinstance(resource_type, str) or not r4().is_resource_type(resource_type):
+        return None
+    return r4().type(resource_type)
 
 
 def _child(node: Any, step: str | int) -> Any:
@@ -83,8 +84,13 @@ def _child(node: Any, step: str | int) -> Any:
 
 def _name(step: str) -> str:
     """Return a name that is no element as FHIRPath writes it: delimited when it could not be an identifier."""
-    step = step[:_LONGEST_NAME]
-    if _IDENTIFIER.fullmatch(step):
-        return step
-    escaped = step.encode("unicode_escape").decode("ascii").replace("`", "\\`")
-    return f"`{escaped}`"
+    name = _legible(step)
+    if _IDENTIFIER.fullmatch(name):
+        return name
+    return "`" + name.replace("`", "\\`") + "`"
+
+
+def _legible(name: str) -> str:
+    """Return a name that came from outside as an outcome can carry it: not too long, nothing unprintable."""
+    name = name[:_LONGEST_NAME]
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")

@@ -68,8 +68,7 @@ def _item_check(element: Element, owner: TypeDefinition, targets: tuple[str, ...
     check = primitive_check(element.type) if definition.kind == "primitive-type" else object_check(element.type)
     if element.binding is None:
         return check
-    bound = bindings.bound_concept if element.type == "CodeableConcept" else bindings.bound_code
-    return bound(element.binding, check)
+    return bindings.BOUND[element.type](element.binding, check)
 
 
 def _array_check(item_check: Check) -> Check:
@@ -136,7 +135,7 @@ def _among_siblings(
     if name in definition.elements:
         if name == "type":
             return references.type_faults(value, targets, scope)
-        return faults.only_an_id() if len(value) == 1 else primitive_check("string")(value[name], scope)
+        return faults.only_an_id() if len(value) == 1 else companions.id_faults(value[name], scope)
     element = definition.elements.get(name[1:]) if name[:1] == "_" else None
     if element is None or not companions.has_companion(element):
         return faults.unknown_element(definition, name)

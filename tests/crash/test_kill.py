@@ -83,7 +83,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
             "FHIRHUB_BASE_URL": "http://fhirhub.example/fhir",
         }
         port = _free_port()
-        command = [sys.executable, "-m", "fhirhub.cli", "serve", "--port", str(port), "--workers", "2"]
+        command = [sys.executable, "-m", "fhirhub", "serve", "--port", str(port), "--workers", "2"]
         log = (tmp_path / "server.log").open("w")
         process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True)
         try:

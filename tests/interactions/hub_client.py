@@ -15,6 +15,7 @@ from fhirhub.errors import FhirError, operation_outcome
 from fhirhub.model.json import Json, decode, decode_trusted
 from fhirhub.model.request import FhirRequest
 from fhirhub.settings import Settings
+from fhirhub.validation import validate_resource
 
 BASE = "http://127.0.0.1:8080/fhir"
 FHIR_JSON = "application/fhir+json"
@@ -121,11 +122,11 @@ class HubClient:
         try:
             response = self.hub.answer(request)
         except FhirError as error:
-            return Answer(error.status, None, operation_outcome(error.issues), None, None, None, error.headers)
+            return Answer(error.status, None, _valid(operation_outcome(error.issues)), None, None, None, error.headers)
         return Answer(
             response.status,
             response.body,
-            decode_trusted(response.body) if response.body is not None else {},
+            _valid(decode_trusted(response.body)) if response.body is not None else {},
             response.version_id,
             response.last_updated,
             response.location,
@@ -150,6 +151,13 @@ class HubClient:
             assert page.status == 200, page.resource
             yield page
             onward = page.link("next")
+
+
+def _valid(resource: Json) -> Json:
+    """Whatever a hub answers is valid itself; of Bundles only those that are quickly checked."""
+    if len(resource.get("entry", ())) <= 100:
+        assert validate_resource(resource) == []
+    return resource
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/resourcelist.html
 """
 
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
@@ -37,13 +38,43 @@ PRIMITIVES: dict[str, Any] = {
 # Where nothing is required: an element with which the type means something by itself.
 _TELLING = ("value", "text", "reference", "display", "start", "event", "name", "code", "url", "data")
 
-# What required elements alone do not make valid: invariants of R4, by type and element.
-_MORE: dict[str, Json] = {}
+# What the invariants of R4 ask for beyond the required elements, by type.
+_MORE: dict[str, Json] = {
+    "AllergyIntolerance": {
+        "clinicalStatus": {
+            "coding": [
+                {"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}
+            ]
+        }
+    },
+    "Appointment": {"status": "proposed"},
+    "Appointment.participant": {"actor": {"reference": "Patient/example"}},
+    "AppointmentResponse": {"actor": {"reference": "Patient/example"}},
+    "CapabilityStatement": {
+        "kind": "instance",
+        "implementation": {"description": "text"},
+        "rest": [{"mode": "server"}],
+    },
+    "Consent": {"policyRule": {"text": "text"}},
+    "ImmunizationRecommendation.recommendation": {"vaccineCode": [{"text": "text"}]},
+    "InsurancePlan": {"name": "text"},
+    "Linkage": {
+        "item": [
+            {"type": "source", "resource": {"reference": "Patient/example"}},
+            {"type": "alternate", "resource": {"reference": "Patient/another"}},
+        ]
+    },
+    "MolecularSequence": {"coordinateSystem": 1},
+    "Organization": {"name": "text"},
+    "StructureDefinition": {"type": "text", "differential": {"element": [{"id": "text", "path": "text"}]}},
+    "TerminologyCapabilities": {"kind": "instance", "implementation": {"description": "text"}},
+    "TriggerDefinition": {"type": "named-event", "name": "text"},
+}
 
 
 def minimal(resource_type: str, **more: Any) -> Json:
     """Return a valid resource of a type with as little in it as can be; `more` adds or replaces elements."""
-    return {"resourceType": resource_type, **_object(r4().type(resource_type)), **_MORE.get(resource_type, {}), **more}
+    return {"resourceType": resource_type, **deepcopy(_object(r4().type(resource_type))), **more}
 
 
 def value_of(element: Element) -> Any:
@@ -56,7 +87,7 @@ def _object(definition: TypeDefinition) -> Json:
     """Return the required elements of a type."""
     chosen = [element for element in definition.elements.values() if element.min and element.choice is None]
     chosen += [_simplest(definition.choices[name]) for name in definition.required_choices]
-    return {element.name: value_of(element) for element in chosen}
+    return {element.name: value_of(element) for element in chosen} | _MORE.get(definition.name, {})
 
 
 def _item(element: Element) -> Any:

@@ -19,8 +19,9 @@ from fhirhub.fhirpath.singleton import single, truth, typed
 
 _SYSTEM_OF = r4_schema().system_of
 
-MAX_REPEATED: Final = 100_000
-"""The most items `repeat` collects: expressions that make up new items would never end."""
+
+MAX_COMPUTED: Final = 10_000
+"""The most items `repeat` collects that are no elements: `1.repeat($this + 1)` would never end."""
 
 
 def _where(target: Evaluator, arguments: tuple[Evaluator, ...]) -> Evaluator:
@@ -39,7 +40,16 @@ def _where(target: Evaluator, arguments: tuple[Evaluator, ...]) -> Evaluator:
 
 def _select(target: Evaluator, arguments: tuple[Evaluator, ...]) -> Evaluator:
     projection = arguments[0]
-    return lambda scope: [node for inner in each(scope, target(scope)) for node in projection(inner)]
+
+    def run(scope: Scope) -> list[Node]:
+        out: list[Node] = []
+        for inner in each(scope, target(scope)):
+            found = projection(inner)
+            scope.run.spend(len(found))
+            out += found
+        return out
+
+    return run
 
 
 def _repeat(target: Evaluator, arguments: tuple[Evaluator, ...]) -> Evaluator:
@@ -47,17 +57,13 @@ def _repeat(target: Evaluator, arguments: tuple[Evaluator, ...]) -> Evaluator:
 
     def run(scope: Scope) -> list[Node]:
         found: list[Node] = []
-        computed = ItemSet()
+        seen = ItemSet()
         level = target(scope)
         while level:
-            # Elements further down are a finite tree; everything else can go round in circles.
-            level = [
-                node for inner in each(scope, level) for node in projection(inner)
-                if node.parent is not None or computed.add(node)
-            ]  # fmt: skip
+            level = [node for inner in each(scope, level) for node in projection(inner) if seen.add(node)]
             found += level
-            if len(found) > MAX_REPEATED:
-                raise FhirPathError(f"repeat found more than {MAX_REPEATED} items")
+            if len(found) > MAX_COMPUTED and level and level[0].parent is None:
+                raise FhirPathError(f"repeat made up more than {MAX_COMPUTED} items")
         return found
 
     return run

@@ -91,8 +91,9 @@ def _check_modifiers(items: list[Node], *known: list[Node]) -> list[Node]:
         modifiers: list[Node] = []
         children_named(node, "modifierExtension", modifiers)
         for modifier in modifiers:
-            if modifier.value.get("url") not in allowed:
-                raise FhirPathError(f"checkModifiers: unknown modifier {modifier.value.get('url')!r}")
+            url = modifier.value.get("url") if isinstance(modifier.value, dict) else None
+            if url not in allowed:
+                raise FhirPathError(f"checkModifiers: unknown modifier {url!r}")
     return items
 
 

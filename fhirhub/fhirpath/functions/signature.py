@@ -69,4 +69,5 @@ def of_run(function: Callable[..., list[Node]]) -> Builder:
 def each(scope: Scope, items: list[Node]) -> list[Scope]:
     """Return the scope of each item."""
     run, total = scope.run, scope.total
+    run.spend(len(items))
     return [Scope(run, [node], index, total) for index, node in enumerate(items)]

@@ -16,13 +16,11 @@ from fhirhub.fhirpath.errors import FhirPathError
 from fhirhub.fhirpath.functions import pattern
 from fhirhub.fhirpath.functions.signature import Function, of_values
 from fhirhub.fhirpath.node import Node
-from fhirhub.fhirpath.schema import r4_schema
-from fhirhub.fhirpath.singleton import boolean, number, string, typed
+from fhirhub.fhirpath.singleton import MAX_TEXT, boolean, number, string, typed
 
-_SYSTEM_OF = r4_schema().system_of
 _STRING: Final = "System.String"
-MAX_RESULT: Final = 1_000_000
-"""The longest string a replacement may make, in characters."""
+MAX_PARTS: Final = 100_000
+"""The most strings one string is split into."""
 
 
 def _of_strings(name: str, function: Callable[..., list[Node]]) -> Callable[..., list[Node]]:
@@ -45,22 +43,21 @@ def _substring(items: list[Node], start: list[Node], *length: list[Node]) -> lis
 
 
 def _replace(text: str, found: str, replacement: str) -> list[Node]:
-    if len(text) + text.count(found) * len(replacement) > MAX_RESULT:
-        raise FhirPathError(f"replace would make more than {MAX_RESULT} characters")
+    if len(text) + text.count(found) * len(replacement) > MAX_TEXT:
+        raise FhirPathError(f"replace would make more than {MAX_TEXT} characters")
     return string(text.replace(found, replacement))
 
 
 def _join(items: list[Node], *separator: list[Node]) -> list[Node]:
     between = typed(separator[0], _STRING, "join") if separator else ""
-    for node in items:
-        if _SYSTEM_OF[node.type] != _STRING:
-            raise FhirPathError(f"join takes strings, not a {node.type}")
-    texts = [node.value for node in items if node.value is not None]
+    texts = [typed([node], _STRING, "join") for node in items if node.value is not None]
     return string((between or "").join(texts)) if texts else []
 
 
 def _split(text: str, separator: str) -> list[Node]:
-    parts = text.split(separator) if separator else list(text)
+    if (text.count(separator) if separator else len(text)) > MAX_PARTS:
+        raise FhirPathError(f"A string cannot be split into more than {MAX_PARTS} parts")
+    parts = text.split(separator) if separator else text
     return [Node(part, _STRING) for part in parts]
 
 
@@ -123,7 +120,7 @@ STRINGS: Final[Mapping[str, Function]] = MappingProxyType(
         "matchesFull": _strings("matchesFull", lambda s, regex: boolean(pattern.fullmatch(regex, s)), 1, _BOOLEAN),
         "replaceMatches": _strings("replaceMatches", lambda s, regex, by: string(pattern.replace(regex, by, s)), 2),
         "length": _strings("length", lambda s: number(len(s)), 0, "System.Integer"),
-        "toChars": _strings("toChars", lambda s: [Node(char, _STRING) for char in s], 0),
+        "toChars": _strings("toChars", lambda s: _split(s, ""), 0),
         "trim": _strings("trim", lambda s: string(s.strip()), 0),
         "split": _strings("split", _split, 1),
         "join": Function(of_values(_join), 0, 1, returns=_STRING, takes=_STRING),

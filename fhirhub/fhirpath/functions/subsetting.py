@@ -9,8 +9,9 @@ from typing import Final
 
 from fhirhub.fhirpath.equality import ItemSet, distinct
 from fhirhub.fhirpath.errors import FhirPathError
-from fhirhub.fhirpath.functions.signature import SAME, Function, of_items, of_values
+from fhirhub.fhirpath.functions.signature import SAME, Function, of_items, of_run, of_values
 from fhirhub.fhirpath.node import Node
+from fhirhub.fhirpath.scope import Run
 from fhirhub.fhirpath.singleton import typed
 
 
@@ -46,9 +47,14 @@ def _exclude(items: list[Node], others: list[Node]) -> list[Node]:
     return [node for node in items if node not in unwanted]
 
 
-def union(items: list[Node], others: list[Node]) -> list[Node]:
+def _combine(run: Run, items: list[Node], others: list[Node]) -> list[Node]:
+    run.spend(len(items) + len(others))
+    return [*items, *others]
+
+
+def union(run: Run, items: list[Node], others: list[Node]) -> list[Node]:
     """Return the items of both collections without repetition."""
-    return distinct([*items, *others])
+    return distinct(_combine(run, items, others))
 
 
 SUBSETTING: Final[Mapping[str, Function]] = MappingProxyType(
@@ -61,7 +67,7 @@ SUBSETTING: Final[Mapping[str, Function]] = MappingProxyType(
         "take": Function(of_values(_take), 1, 1, returns=SAME, ordered=True, single=False),
         "intersect": Function(of_values(_intersect), 1, 1, returns=SAME, single=False),
         "exclude": Function(of_values(_exclude), 1, 1, returns=SAME, single=False),
-        "union": Function(of_values(union), 1, 1, single=False),
-        "combine": Function(of_values(lambda items, others: [*items, *others]), 1, 1, single=False),
+        "union": Function(of_run(union), 1, 1, single=False),
+        "combine": Function(of_run(_combine), 1, 1, single=False),
     }
 )

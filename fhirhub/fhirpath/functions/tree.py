@@ -12,12 +12,19 @@ from fhirhub.fhirpath.node import Node, children, descendants
 from fhirhub.fhirpath.scope import Run
 
 
-def _children(items: list[Node]) -> list[Node]:
-    return [below for node in items for below in children(node)]
+def _children(run: Run, items: list[Node]) -> list[Node]:
+    found = [below for node in items for below in children(node)]
+    run.spend(len(found))
+    return found
 
 
-def _descendants(items: list[Node]) -> list[Node]:
-    return [below for node in items for below in descendants(node)]
+def _descendants(run: Run, items: list[Node]) -> list[Node]:
+    found: list[Node] = []
+    for node in items:
+        below = list(descendants(node))
+        run.spend(len(below))
+        found += below
+    return found
 
 
 def _type(items: list[Node]) -> list[Node]:
@@ -44,8 +51,8 @@ def _time_of_day(run: Run, items: list[Node]) -> list[Node]:
 
 TREE: Final[Mapping[str, Function]] = MappingProxyType(
     {
-        "children": Function(of_items(_children), single=False),
-        "descendants": Function(of_items(_descendants), single=False),
+        "children": Function(of_run(_children), single=False),
+        "descendants": Function(of_run(_descendants), single=False),
         "type": Function(of_items(_type), returns="System.TypeInfo", single=False),
         "now": Function(of_run(_now), returns="System.DateTime"),
         "today": Function(of_run(_today), returns="System.Date"),
