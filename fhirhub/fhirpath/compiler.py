@@ -79,8 +79,8 @@ def compile_syntax(syntax: Syntax, *, looped: bool = False) -> Evaluator:
             build = operators.BINARY[operator]
             return build(compile_syntax(left, looped=looped), compile_syntax(right, looped=looped))
         case TypeOperation(operator, operand, specifier):
-            items = _type_operand(operator, operand, looped)
-            return _type_operation(operator, items, _SCHEMA.resolve(specifier), lenient=True)
+            subject = _type_operand(operator, operand, looped)
+            return _type_operation(operator, subject, _SCHEMA.resolve(specifier), lenient=True)
         case Call():
             return _call(syntax, looped)
 
@@ -134,8 +134,8 @@ def _once(evaluator: Evaluator) -> Evaluator:
 
 def _call(call: Call, looped: bool) -> Evaluator:
     if call.name in TYPE_FUNCTIONS:
-        items = _type_operand(call.name, call.target or Special("this", call.position), looped)
-        return _type_operation(call.name, items, _SCHEMA.resolve(type_argument(call)), lenient=False)
+        subject = _type_operand(call.name, call.target or Special("this", call.position), looped)
+        return _type_operation(call.name, subject, _SCHEMA.resolve(type_argument(call)), lenient=False)
     target = compile_syntax(call.target, looped=looped) if call.target is not None else _this
     if call.name == "sort":
         return sorted_by(target, tuple(_sort_key(argument) for argument in call.arguments) or ((_this, False),))
@@ -169,7 +169,7 @@ def type_argument(call: Call) -> TypeSpecifier:
 
 
 def _type_operand(operator: str, operand: Syntax, looped: bool) -> Evaluator | _References:
-    """Compile what a type is asked of; `resolve() is Type` is mostly answered by the reference, so nothing is fetched."""
+    """Compile what a type is asked of: for `resolve() is Type` the references, which mostly say it themselves."""
     if operator == "is" and isinstance(operand, Call) and operand.name == "resolve" and not operand.arguments:
         return _References(compile_syntax(operand.target, looped=looped) if operand.target is not None else _this)
     return compile_syntax(operand, looped=looped)

@@ -68,9 +68,12 @@ class Expression:
             FhirPathError: the expression cannot be evaluated on these values.
         """
         node = root if isinstance(root, Node) else root_node(root, self.context_type)
-        run = Run(node, variables, resolver, now, terminology, conforms, trace)
+        # A copy: constants of the expression are shared.
+        return list(self._found(Run(node, variables, resolver, now, terminology, conforms, trace)))
+
+    def _found(self, run: Run) -> list[Node]:
         try:
-            return list(self._evaluator(Scope(run, [node])))
+            return self._evaluator(Scope(run, [run.context]))
         except RecursionError:
             raise FhirPathError("The expression or the resource nests too deep") from None
 
@@ -89,15 +92,8 @@ class Expression:
 
         Arguments and errors are those of `evaluate`; more than one item is an error.
         """
-        nodes = self.evaluate(
-            root,
-            variables=variables,
-            resolver=resolver,
-            now=now,
-            terminology=terminology,
-            conforms=conforms,
-            trace=trace,
-        )
+        node = root if isinstance(root, Node) else root_node(root, self.context_type)
+        nodes = self._found(Run(node, variables, resolver, now, terminology, conforms, trace))
         return truth(nodes, "A truth value")
 
     def select(self, resource: Json) -> list[tuple[str, Any]]:

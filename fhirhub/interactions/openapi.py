@@ -12,8 +12,10 @@ from fhirhub.definitions import r4
 from fhirhub.interactions.capabilities import PATCH_FORMATS, search_parameters
 from fhirhub.interactions.route import ID, TYPE, VERSION, Route
 from fhirhub.model.json import Json
+from fhirhub.search.result_parameters import NAMES as RESULT_PARAMETERS
 
 _FHIR_TYPES: Final = ("application/fhir+json", "application/fhir+xml")
+_FORM: Final = "application/x-www-form-urlencoded"
 _NAMES: Final = {TYPE: "type", ID: "id", VERSION: "vid"}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _GENERAL: Final = ("_format", "_pretty")
@@ -22,19 +24,37 @@ _GENERAL: Final = ("_format", "_pretty")
 def openapi(routes: Sequence[Route], base_url: str) -> Json:
     """Return the OpenAPI description of a server that has these routes at `base_url`.
 
-    A route for every type is written once per type where its parameters differ by type (search), else once with the
-    type as an enumerated path parameter.
+    A route without an id is written once for each resource type, one with an id once for all: so no path is both a
+    concrete one and an instance of a template, of which OpenAPI would see the concrete one only.
     """
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in routes:
-        for path, operation in _operations(route):
-            paths[path][route.method.lower()] = operation
+        by_type = route.path[:1] == (TYPE,) and ID not in route.path
+        for name in r4().resource_types if by_type else (None,):
+            steps = route.path if name is None else (name, *route.path[1:])
+            paths[_path(steps)][route.method.lower()] = _operation(route, steps, name)
     return {
         "openapi": "3.1.0",
         "info": {"title": "fhirhub", "summary": "FHIR R4 (4.0.1) RESTful API", "version": __version__},
         "servers": [{"url": base_url}],
         "paths": dict(paths),
         "components": {
+            "parameters": {
+                **{_NAMES[step]: _path_parameter(step) for step in _NAMES},
+                **{name: _query_parameter(name) for name in _query_names(routes)},
+                "criteria": {
+                    "name": "criteria",
+                    "in": "query",
+                    "description": "Search parameters of the type that say which resource is meant",
+                    "required": True,
+                    "explode": True,
+                    "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+                },
+            },
+            "responses": {
+                "Done": {"description": "Done", "content": _content("Resource")},
+                "Refused": {"description": "Not done, and why", "content": _content("OperationOutcome")},
+            },
             "schemas": {
                 "Resource": {
                     "type": "object",
@@ -47,36 +67,32 @@ def openapi(routes: Sequence[Route], base_url: str) -> Json:
                     "required": ["resourceType", "issue"],
                     "properties": {"resourceType": {"const": "OperationOutcome"}, "issue": {"type": "array"}},
                 },
-            }
+            },
         },
     }
-
-
-def _operations(route: Route) -> Iterator[tuple[str, Json]]:
-    if route.interaction == "search-type":
-        for name in r4().resource_types:
-            steps = (name, *route.path[1:])
-            yield _path(steps), _operation(route, f"{route.interaction}-{name}", (), list(_search(name)))
-    else:
-        yield _path(route.path), _operation(route, route.interaction, route.path, list(_known(route)))
 
 
 def _path(steps: Sequence[str]) -> str:
     return "/" + "/".join(f"{{{_NAMES[step]}}}" if step in _NAMES else step for step in steps)
 
 
-def _operation(route: Route, name: str, steps: Sequence[str], query: list[Json]) -> Json:
+def _operation(route: Route, steps: Sequence[str], resource_type: str | None) -> Json:
+    criteria = ("criteria",) * _is_conditional(route)
+    names = (*(_NAMES[step] for step in steps if step in _NAMES), *criteria, *_known(route))
     operation: Json = {
-        "operationId": "-".join((name, route.method.lower(), *("criteria",) * _is_conditional(route))),
+        "operationId": "-".join((route.interaction, *filter(None, [resource_type]), route.method.lower(), *criteria)),
         "tags": [route.interaction],
-        "parameters": [_path_parameter(step) for step in steps if step in _NAMES] + query,
+        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in names],
         "responses": {
-            "2XX": {"description": "Done", "content": _content("Resource")},
-            "default": {"description": "Not done, and why", "content": _content("OperationOutcome")},
+            "2XX": {"$ref": "#/components/responses/Done"},
+            "default": {"$ref": "#/components/responses/Refused"},
         },
     }
     if route.path[-1:] == ("_search",):
-        operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}
+        form = {"type": "object", "additionalProperties": {"type": "string"}}
+        operation["requestBody"] = {"content": {_FORM: {"schema": form}}}
+    elif route.interaction == "search-type" and resource_type is not None:
+        operation["parameters"] += _search(resource_type)
     elif route.method in _WITH_BODY:
         types = PATCH_FORMATS if route.method == "PATCH" else _FHIR_TYPES
         operation["requestBody"] = {"required": True, "content": {kind: {"schema": {}} for kind in types}}
@@ -87,6 +103,16 @@ def _is_conditional(route: Route) -> bool:
     return route.method in {"PUT", "PATCH", "DELETE"} and route.path == (TYPE,)
 
 
+def _known(route: Route) -> tuple[str, ...]:
+    """The names of the URL parameters of a route that are no search parameters."""
+    own = RESULT_PARAMETERS if route.interaction == "search-type" else sorted(route.parameters or ())
+    return (*own, *_GENERAL)
+
+
+def _query_names(routes: Sequence[Route]) -> list[str]:
+    return sorted({name for route in routes for name in _known(route)})
+
+
 def _path_parameter(step: str) -> Json:
     schema: Json = {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"}
     if step == TYPE:
@@ -94,9 +120,8 @@ def _path_parameter(step: str) -> Json:
     return {"name": _NAMES[step], "in": "path", "required": True, "schema": schema}
 
 
-def _known(route: Route) -> Iterator[Json]:
-    for name in (*sorted(route.parameters or ()), *_GENERAL):
-        yield {"name": name, "in": "query", "schema": {"type": "string"}}
+def _query_parameter(name: str) -> Json:
+    return {"name": name, "in": "query", "schema": {"type": "string"}}
 
 
 def _search(resource_type: str) -> Iterator[Json]:

@@ -118,9 +118,10 @@ def _fate(method: str, facts: Json, began: datetime) -> Fate | None:
         return "deleted"
     if facts["status"] == "201":
         return "created"
-    # A version older than this run was there before it; a conditional create that found another entry has none.
+    # A create that was not needed found its like; any other version older than this run was there before it.
     written = facts.get("lastModified")
-    return "updated" if written is not None and datetime.fromisoformat(written) >= began else "unchanged"
+    changed = method != "POST" and written is not None and datetime.fromisoformat(written) >= began
+    return "updated" if changed else "unchanged"
 
 
 def _milliseconds(instant: datetime) -> datetime:

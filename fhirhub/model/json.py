@@ -35,7 +35,7 @@ def encode_canonical(value: object) -> bytes:
 
 def encode_pretty(value: object) -> bytes:
     """Return `value` as JSON indented by two spaces, for people."""
-    return msgspec.json.format(_encoder.encode(value), indent=2)
+    return msgspec.json.format(_encoder.encode(value), indent=2) + b"\n"
 
 
 def decode_trusted(data: bytes) -> Any:

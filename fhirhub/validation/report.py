@@ -40,7 +40,7 @@ def _issue(fault: Fault, resource: Any, path: Path, positions: dict[Path, str]) 
 
 
 def pointer(path: Path) -> str:
-    """Return the JSON Pointer of a path (https://www.rfc-editor.org/rfc/rfc6901); names that are not legible are shortened."""
+    """Return the JSON Pointer of a path (https://www.rfc-editor.org/rfc/rfc6901), odd names made legible."""
     return "".join("/" + _legible(str(step)).replace("~", "~0").replace("/", "~1") for step in path)
 
 

@@ -1,6 +1,8 @@
 """The pages beside the FHIR service."""
 
 import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import pytest
 import requests
 
 import fhirhub
-from tests.http.conftest import Echo, running
+from fhirhub.http.metrics import RequestMetrics
+from tests.http.conftest import PROJECT, Echo, running
 
 
 def _get(url: str) -> requests.Response:
@@ -79,6 +82,25 @@ def test_metrics_sum_all_workers_and_name_no_client_text(tmp_path: Path) -> None
     assert re.search(r"^process_resident_memory_bytes [1-9]", text, re.MULTILINE)
     assert "secret-id" not in text
     assert "BREW" not in text
+
+
+def test_metrics_of_a_dead_worker_count_but_not_as_in_flight(tmp_path: Path) -> None:
+    program = f"""
+import pathlib
+from fhirhub.http.metrics import RequestMetrics
+metrics = RequestMetrics(pathlib.Path({str(tmp_path)!r}))
+metrics.started(); metrics.finished("GET", "/metadata", 200, 0.5)
+metrics.started()
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True)
+    survivor = RequestMetrics(tmp_path)
+    survivor.started()
+    text = survivor.exposition().decode()
+    assert "fhirhub_requests_in_flight 1.0" in text
+    assert 'fhirhub_requests_total{method="GET",route="/metadata",status="200"} 1.0' in text
+    assert 'fhirhub_request_seconds_bucket{le="0.25",method="GET",route="/metadata"} 0.0' in text
+    assert 'fhirhub_request_seconds_bucket{le="0.5",method="GET",route="/metadata"} 1.0' in text
+    assert 'fhirhub_request_seconds_sum{method="GET",route="/metadata"} 0.5' in text
 
 
 def test_metrics_count_what_is_in_flight(echo: Echo) -> None:

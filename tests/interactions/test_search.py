@@ -164,7 +164,7 @@ def test_unknown_parameter_is_ignored_when_lenient_and_said_so(hub: HubClient, s
         ("_cursor=x", "value"),
         ("_cursor=i1", "value"),
         ("_cursor=s", "value"),
-        ("_sort=_id&_cursor=s12", "value"),
+        ("_cursor=s12&_sort=_id", "value"),
         ("birthdate=x", "value"),
         ("_has:Observation:patient:code=1", "not-supported"),
         ("general-practitioner.name=x", "not-supported"),

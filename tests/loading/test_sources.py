@@ -240,7 +240,14 @@ def test_chunks_gather_small_documents_and_keep_order_and_leaders_apart() -> Non
         return Block(name, b"x" * size, "json", weight=size, leads=leads)
 
     skipped = Skipped("s", "r")
-    found = [block("h", 5, leads=True), block("a", 5), skipped, block("b", 7), block("c", MOST_BYTES), block("d", 1)]
+    found: list[Block | Refusal | Skipped] = [
+        block("h", 5, leads=True),
+        block("a", 5),
+        skipped,
+        block("b", 7),
+        block("c", MOST_BYTES),
+        block("d", 1),
+    ]
     chunks = list(chunked(found))
     names = [[each.source for each in chunk.blocks] if isinstance(chunk, Chunk) else chunk for chunk in chunks]
     assert names == [["h"], skipped, ["a", "b"], ["c"], ["d"]]

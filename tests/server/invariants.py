@@ -19,9 +19,11 @@ def broken_invariants(resource: Json) -> list[str]:
         for value, type_name, constraints, owner in _objects(resource, resource_type, resource)
         for constraint in constraints
         if constraint.severity == "error"
-        and not compile_expression(constraint.expression).is_true(
+        # Where the expression says nothing nothing is broken: bdl-8 of an entry without fullUrl.
+        and compile_expression(constraint.expression).is_true(
             Node(value, type_name), variables={"resource": owner, "rootResource": resource}
         )
+        is False
     ]
 
 

@@ -68,7 +68,9 @@ def test_media_type_is_checked_by_its_syntax(media_type: str, passes: bool) -> N
     assert [issue.expression[0] for issue in found] == ([] if passes else ["Binary.contentType"])
 
 
-@pytest.mark.parametrize(("currency", "passes"), [("EUR", True), ("CNY", True), ("eur", False), ("EURO", False), ("€", False)])
+@pytest.mark.parametrize(
+    ("currency", "passes"), [("EUR", True), ("CNY", True), ("eur", False), ("EURO", False), ("€", False)]
+)
 def test_currency_is_checked_by_its_syntax(currency: str, passes: bool) -> None:
     found = validate_resource(
         {
@@ -78,7 +80,9 @@ def test_currency_is_checked_by_its_syntax(currency: str, passes: bool) -> None:
         }
     )
 
-    assert [(issue.code, issue.expression[0]) for issue in found] == ([] if passes else [("code-invalid", "Invoice.totalNet.currency")])
+    assert [(issue.code, issue.expression[0]) for issue in found] == (
+        [] if passes else [("code-invalid", "Invoice.totalNet.currency")]
+    )
 
 
 def test_code_near_a_right_one_is_suggested() -> None:

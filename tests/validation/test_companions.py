@@ -30,7 +30,13 @@ def patient(**elements: Any) -> Json:
         name(given=["A", "B"], _given=[None, {"id": "b", **WHY}]),
         name(_given=[WHY]),
         {"resourceType": "Observation", "_status": WHY, "code": {"text": "x"}},
-        {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "valueString": "x", "_valueString": WHY},
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"text": "x"},
+            "valueString": "x",
+            "_valueString": WHY,
+        },
     ],
 )
 def test_companion_passes(resource: Json) -> None:
@@ -49,7 +55,11 @@ def test_companion_passes(resource: Json) -> None:
         (patient(birthDate="1980", _birthDate={"id": 1}), "type", "Patient.birthDate.id"),
         (patient(_birthDate={"value": "1980"}), "companion", "Patient.birthDate.value"),
         (patient(_birthDate={**WHY, "odd": 1}), "unknown-element", "Patient.birthDate.odd"),
-        (patient(_birthDate={"extension": [{"url": "x", "valueCode": "y"}]}), "extension-url", "Patient.birthDate.extension[0].url"),
+        (
+            patient(_birthDate={"extension": [{"url": "x", "valueCode": "y"}]}),
+            "extension-url",
+            "Patient.birthDate.extension[0].url",
+        ),
         (patient(_maritalStatus=WHY), "unknown-element", "Patient.maritalStatus"),
         (patient(_nothing=WHY), "unknown-element", "Patient._nothing"),
         (patient(_resourceType=WHY), "unknown-element", "Patient._resourceType"),

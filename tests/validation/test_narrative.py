@@ -16,7 +16,9 @@ def div(content: str) -> str:
 
 
 def issues(narrative: Any) -> list[Any]:
-    return validate_resource({"resourceType": "Basic", "code": {"text": "x"}, "text": {"status": "generated", "div": narrative}})
+    return validate_resource(
+        {"resourceType": "Basic", "code": {"text": "x"}, "text": {"status": "generated", "div": narrative}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,10 +34,10 @@ def issues(narrative: Any) -> list[Any]:
         div('<img src="data:image/png;base64,AAAA"/>'),
         div('<img src="http://e.org/x.png" height="1" width="2"/>'),
         div('<span style="background: url(data:image/png;base64,AA==) no-repeat">a</span>'),
-        div('<span style="background-image: url( \'back.png\' )">a</span>'),
+        div("<span style=\"background-image: url( 'back.png' )\">a</span>"),
         div("<!-- a > b --><b>a</b>"),
         div("<!-- only the text after a comment --> a"),
-        f'<h:div xmlns:h="http://www.w3.org/1999/xhtml">a <h:b>b</h:b></h:div>',
+        '<h:div xmlns:h="http://www.w3.org/1999/xhtml">a <h:b>b</h:b></h:div>',
         f"\n  {div('a')}\n ",
         div("<p>a</p>" * 2000),
         div("<b>" * 60 + "a" + "</b>" * 60),
@@ -152,7 +154,9 @@ def test_active_content_is_refused_at_the_narrative(content: str) -> None:
 def test_malformed_narrative_is_refused(narrative: str) -> None:
     found = issues(narrative)
 
-    assert [(issue.severity, issue.details, issue.expression) for issue in found] == [("error", "txt-1", ("Basic.text.div",))]
+    assert [(issue.severity, issue.details, issue.expression) for issue in found] == [
+        ("error", "txt-1", ("Basic.text.div",))
+    ]
 
 
 @pytest.mark.parametrize("content", ["", "   \n", "<p> </p>", "<br/>", "<!-- a -->", '<a name="x"/>'])

@@ -38,12 +38,28 @@ RIGHT: dict[str, list[Any]] = {
     "integer": [0, -1, 2**31 - 1, -(2**31)],
     "unsignedInt": [0, 2**31 - 1],
     "positiveInt": [1, 2**31 - 1],
-    "decimal": [0, -1, Decimal("1.50"), Decimal("-0.00"), Decimal("1E-22"), Decimal("1E+245"), 10**33, Decimal("0." + "1" * 33)],
+    "decimal": [
+        0,
+        -1,
+        Decimal("1.50"),
+        Decimal("-0.00"),
+        Decimal("1E-22"),
+        Decimal("1E+245"),
+        10**33,
+        Decimal("0." + "1" * 33),
+    ],
     "string": ["a", " a ", "王小明", "line\r\nand\ttab", "\x7f", "a\u00a0b", "😀", "x" * 2**20],
     "markdown": ["# a\n\n* b"],
     "code": ["a", "a b c", "a-b", "A\u00a0"],
     "id": ["a", "A-1.b", "x" * 64],
-    "uri": ["http://e.org/a?b=c#d", "urn:a:b", "relative/path", UUID, UUID.upper().replace("URN:UUID", "urn:uuid"), "http://e.org/名"],
+    "uri": [
+        "http://e.org/a?b=c#d",
+        "urn:a:b",
+        "relative/path",
+        UUID,
+        UUID.upper().replace("URN:UUID", "urn:uuid"),
+        "http://e.org/名",
+    ],
     "url": ["https://e.org", "mailto:a@e.org"],
     "canonical": ["http://e.org/p|1.0.0", "#contained"],
     "oid": ["urn:oid:1.2.840.10008", "urn:oid:0.0"],
@@ -68,7 +84,17 @@ WRONG: dict[str, list[Any]] = {
     "integer": [2**31, -(2**31) - 1, Decimal("1.0"), Decimal("1E2"), "1", True],
     "unsignedInt": [-1, 2**31],
     "positiveInt": [0, -1, 2**31],
-    "decimal": ["1", True, 1.5, 10**34, Decimal("1E308"), Decimal("1E-308"), Decimal("0." + "1" * 35), Decimal("NaN"), Decimal("Infinity")],
+    "decimal": [
+        "1",
+        True,
+        1.5,
+        10**34,
+        Decimal("1E308"),
+        Decimal("1E-308"),
+        Decimal("0." + "1" * 35),
+        Decimal("NaN"),
+        Decimal("Infinity"),
+    ],
     "string": ["", 1, "a\x00", "a\x08b", "\x1f", "\ud800", "\udfff", "\ufffe", "x" * (2**20 + 1)],
     "markdown": ["", "\x0b"],
     "code": ["", " a", "a ", "a  b", "a\tb", "a\n", 1],
@@ -78,10 +104,36 @@ WRONG: dict[str, list[Any]] = {
     "canonical": ["http://e.org/p |1"],
     "oid": ["1.2.3", "urn:oid:3.1", "urn:oid:1.02", "urn:oid:1"],
     "uuid": ["c757873d-ec9a-4326-a141-556f43239520", UUID.upper(), UUID + "0"],
-    "date": ["", "24", "0000", "2023-00", "2023-13", "2023-02-29", "2023-02-30", "2024-04-31", "1900-02-29", "2024-2-1", "20240201"]
-    + ["2024-02-01T10:00:00Z", "2024-02-01\n", "２０２４", "2024-W07-3", 2024],
-    "dateTime": ["2024-02-01T10:00:00", "2024-02-01T10:00Z", "2024-02-01T24:00:00Z", "2024-02-01 10:00:00Z", "2024-02-30T10:00:00Z"]
-    + ["2024-02-01T10:00:00+15:00", "2024-02-01T10:60:00Z", "2024-02-01T10:00:00.Z", "2024-02-01T10:00:00,5Z", "2024-02-01T10:00:00z"],
+    "date": [
+        "",
+        "24",
+        "0000",
+        "2023-00",
+        "2023-13",
+        "2023-02-29",
+        "2023-02-30",
+        "2024-04-31",
+        "1900-02-29",
+        "2024-2-1",
+        "20240201",
+        "2024-02-01T10:00:00Z",
+        "2024-02-01\n",
+        "２０２４",
+        "2024-W07-3",
+        2024,
+    ],
+    "dateTime": [
+        "2024-02-01T10:00:00",
+        "2024-02-01T10:00Z",
+        "2024-02-01T24:00:00Z",
+        "2024-02-01 10:00:00Z",
+        "2024-02-30T10:00:00Z",
+        "2024-02-01T10:00:00+15:00",
+        "2024-02-01T10:60:00Z",
+        "2024-02-01T10:00:00.Z",
+        "2024-02-01T10:00:00,5Z",
+        "2024-02-01T10:00:00z",
+    ],
     "instant": ["2024", "2024-02-01", "2024-02-01T10:00:00", "2023-02-29T10:00:00Z"],
     "time": ["24:00:00", "10:00", "10:00:00Z", "1:00:00", "10:00:61"],
     "base64Binary": ["", "A", "AAA", "AA=A", "=AAA", "AAAA=", "AAAA====", "AA==AAAA", "AAAA!", "AAA_", "é", "    ", 1],
@@ -110,14 +162,21 @@ def test_every_primitive_of_r4_is_tried() -> None:
     assert RIGHT.keys() == WRONG.keys() == EXTENSION_VALUE.keys()
 
 
-@pytest.mark.parametrize("digits", ["1.50", "1E-22", "1.000000000000000000E-245", "-1.000000000000000000E+245", "1000000000000000000"])
+@pytest.mark.parametrize(
+    "digits", ["1.50", "1E-22", "1.000000000000000000E-245", "-1.000000000000000000E+245", "1000000000000000000"]
+)
 def test_decimal_of_the_official_examples_passes_as_parsed(digits: str) -> None:
-    source = '{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":%s}}' % digits
+    source = '{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":DIGITS}}'
+    source = source.replace("DIGITS", digits)
     assert validate_resource(decode(source.encode())) == []
 
 
 def test_id_of_a_resource_and_of_an_element_follow_their_own_rules() -> None:
-    resource = {"resourceType": "Patient", "id": "a b", "name": [{"id": "a_b", "family": "A"}, {"id": "a b", "family": "B"}]}
+    resource = {
+        "resourceType": "Patient",
+        "id": "a b",
+        "name": [{"id": "a_b", "family": "A"}, {"id": "a b", "family": "B"}],
+    }
 
     assert [issue.expression[0] for issue in validate_resource(resource)] == ["Patient.id", "Patient.name[1].id"]
 

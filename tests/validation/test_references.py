@@ -72,18 +72,27 @@ def test_conditional_reference_needs_permission_and_keeps_its_target_type() -> N
 
     assert validate_resource(right, allow_conditional_references=True) == []
     assert [issue.details for issue in validate_resource(right)] == ["reference"]
-    assert [issue.details for issue in validate_resource(wrong, allow_conditional_references=True)] == ["reference-target"]
+    assert [issue.details for issue in validate_resource(wrong, allow_conditional_references=True)] == [
+        "reference-target"
+    ]
 
 
 def test_conditional_reference_is_allowed_inside_of_bundles() -> None:
     bundle = {
         "resourceType": "Bundle",
         "type": "transaction",
-        "entry": [{"resource": observation({"reference": "Patient?name=x"}), "request": {"method": "POST", "url": "Observation"}}],
+        "entry": [
+            {
+                "resource": observation({"reference": "Patient?name=x"}),
+                "request": {"method": "POST", "url": "Observation"},
+            }
+        ],
     }
 
     assert validate_resource(bundle, allow_conditional_references=True) == []
-    assert [issue.expression[0] for issue in validate_resource(bundle)] == ["Bundle.entry[0].resource.subject.reference"]
+    assert [issue.expression[0] for issue in validate_resource(bundle)] == [
+        "Bundle.entry[0].resource.subject.reference"
+    ]
 
 
 def test_fragment_points_at_a_contained_resource_of_an_allowed_type() -> None:
@@ -91,7 +100,9 @@ def test_fragment_points_at_a_contained_resource_of_an_allowed_type() -> None:
 
     assert validate_resource(observation({"reference": "#p"}, contained=contained)) == []
     found = validate_resource(observation({"reference": "#m"}, contained=contained))
-    assert [(issue.details, issue.expression[0]) for issue in found] == [("reference-target", "Observation.subject.reference")]
+    assert [(issue.details, issue.expression[0]) for issue in found] == [
+        ("reference-target", "Observation.subject.reference")
+    ]
     assert "Medication" in found[0].diagnostics
 
 
@@ -104,7 +115,9 @@ def test_fragment_of_a_bundle_entry_stays_inside_of_the_entry() -> None:
 
     found = validate_resource({"resourceType": "Bundle", "type": "collection", "entry": entries})
 
-    assert [(issue.details, issue.expression[0]) for issue in found] == [("ref-1", "Bundle.entry[1].resource.subject.reference")]
+    assert [(issue.details, issue.expression[0]) for issue in found] == [
+        ("ref-1", "Bundle.entry[1].resource.subject.reference")
+    ]
 
 
 def test_contained_resource_refers_to_its_neighbours_and_its_container() -> None:
@@ -118,7 +131,9 @@ def test_contained_resource_refers_to_its_neighbours_and_its_container() -> None
         "managingOrganization": {"reference": "#a"},
     }
 
-    assert [issue.expression[0] for issue in validate_resource(resource)] == ["Patient.contained[1].endpoint[0].reference"]
+    assert [issue.expression[0] for issue in validate_resource(resource)] == [
+        "Patient.contained[1].endpoint[0].reference"
+    ]
 
 
 @pytest.mark.parametrize(

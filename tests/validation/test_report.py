@@ -47,7 +47,9 @@ def test_missing_element_stands_where_its_parent_begins() -> None:
 
     found = validate_resource(decode(source), source=source)
 
-    assert [(issue.expression[0], issue.location) for issue in found] == [("Patient.link[0].other", ("line 3, column 3",))]
+    assert [(issue.expression[0], issue.location) for issue in found] == [
+        ("Patient.link[0].other", ("line 3, column 3",))
+    ]
 
 
 def test_issue_of_the_whole_resource_has_the_first_position_or_none() -> None:
@@ -55,7 +57,9 @@ def test_issue_of_the_whole_resource_has_the_first_position_or_none() -> None:
     assert validate_resource([])[0].location == ()
 
 
-@pytest.mark.parametrize("source", [b"", b"{", b"[]", b"not json", b"\xff\xfe", b'{"name": [1, 2', b'{"a": 1} trailing'])
+@pytest.mark.parametrize(
+    "source", [b"", b"{", b"[]", b"not json", b"\xff\xfe", b'{"name": [1, 2', b'{"a": 1} trailing']
+)
 def test_source_of_another_document_does_no_harm(source: bytes) -> None:
     found = validate_resource(decode(SOURCE.encode()), source=source)
 
@@ -64,7 +68,7 @@ def test_source_of_another_document_does_no_harm(source: bytes) -> None:
 
 
 def test_positions_agree_with_a_plain_search_for_unique_names() -> None:
-    document: dict[str, Any] = {f"k{i}": [{"x": i, "é\n": [1.5e300, "}]\\\""]}] * 3 for i in range(50)}
+    document: dict[str, Any] = {f"k{i}": [{"x": i, "é\n": [1.5e300, '}]\\"']}] * 3 for i in range(50)}
     text = json.dumps(document, indent=1, ensure_ascii=False)
     lines = text.split("\n")
 
@@ -94,7 +98,10 @@ def test_pointer_escapes_its_signs() -> None:
         ((), "Observation"),
         (("valueQuantity", "unit"), "Observation.value.ofType(Quantity).unit"),
         (("_issued", "extension", 0, "url"), "Observation.issued.extension[0].url"),
-        (("extension", 0, "valueCodeableConcept", "coding", 1), "Observation.extension[0].value.ofType(CodeableConcept).coding[1]"),
+        (
+            ("extension", 0, "valueCodeableConcept", "coding", 1),
+            "Observation.extension[0].value.ofType(CodeableConcept).coding[1]",
+        ),
         (("contained", 0, "name", 0, "family"), "Observation.contained[0].name[0].family"),
         (("contained", 0, "deceasedBoolean"), "Observation.contained[0].deceased.ofType(boolean)"),
         (("a`b",), "Observation.`a\\`b`"),

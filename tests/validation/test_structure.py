@@ -33,11 +33,17 @@ def only(resource: object, **options: Any) -> Issue:
         patient(),
         patient(id="1", meta={"profile": ["http://example.org/p|1.0"]}, active=False),
         patient(name=[{"family": "王", "given": ["小明", "B"]}], birthDate="1980-02-29"),
-        patient(contained=[{"resourceType": "Organization", "id": "o", "name": "x"}], managingOrganization={"reference": "#o"}),
+        patient(
+            contained=[{"resourceType": "Organization", "id": "o", "name": "x"}],
+            managingOrganization={"reference": "#o"},
+        ),
         observation(valueQuantity={"value": Decimal("1.50"), "unit": "kg"}),
         observation(component=[{"code": {"text": "a"}, "valueBoolean": True}]),
         {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": patient(active=True)}]},
-        {"resourceType": "Parameters", "parameter": [{"name": "p", "part": [{"name": "q", "resource": observation()}]}]},
+        {
+            "resourceType": "Parameters",
+            "parameter": [{"name": "p", "part": [{"name": "q", "resource": observation()}]}],
+        },
     ],
 )
 def test_valid_resource_has_no_issues(resource: Json) -> None:
@@ -56,7 +62,12 @@ def test_valid_resource_has_no_issues(resource: Json) -> None:
         ({"resourceType": "DomainResource"}, "resource-type", "value", "Resource.resourceType"),
         ({"resourceType": "HumanName"}, "resource-type", "value", "Resource.resourceType"),
         (patient(nam=[]), "unknown-element", "structure", "Patient.nam"),
-        (patient(name=[{"resourceType": "HumanName", "family": "A"}]), "unknown-element", "structure", "Patient.name[0].resourceType"),
+        (
+            patient(name=[{"resourceType": "HumanName", "family": "A"}]),
+            "unknown-element",
+            "structure",
+            "Patient.name[0].resourceType",
+        ),
         (patient(**{"odd name": 1}), "unknown-element", "structure", "Patient.`odd name`"),
         (observation(value="x"), "unknown-element", "structure", "Observation.value"),
         (observation(valueAddress={"city": "x"}), "unknown-element", "structure", "Observation.valueAddress"),
@@ -69,7 +80,12 @@ def test_valid_resource_has_no_issues(resource: Json) -> None:
             "MedicationRequest.medication",
         ),
         (observation(valueString="a", valueBoolean=True), "choice", "structure", "Observation.value.ofType(boolean)"),
-        (observation(valueString="a", _valueBoolean={"extension": [{"url": "http://e.org/x", "valueCode": "y"}]}), "choice", "structure", "Observation.value.ofType(boolean)"),
+        (
+            observation(valueString="a", _valueBoolean={"extension": [{"url": "http://e.org/x", "valueCode": "y"}]}),
+            "choice",
+            "structure",
+            "Observation.value.ofType(boolean)",
+        ),
         (patient(name={"family": "A"}), "array", "structure", "Patient.name"),
         (patient(name=[]), "empty", "structure", "Patient.name"),
         (patient(name=[{}]), "empty", "structure", "Patient.name[0]"),
@@ -88,10 +104,25 @@ def test_valid_resource_has_no_issues(resource: Json) -> None:
         (patient(gender={"coding": []}), "type", "structure", "Patient.gender"),
         (observation(valueQuantity={"value": "1"}), "type", "structure", "Observation.value.ofType(Quantity).value"),
         (observation(valueQuantity=1), "type", "structure", "Observation.value.ofType(Quantity)"),
-        (patient(contained=[{"resourceType": "Basic", "code": {"text": "x"}}]), "contained-id", "required", "Patient.contained[0].id"),
+        (
+            patient(contained=[{"resourceType": "Basic", "code": {"text": "x"}}]),
+            "contained-id",
+            "required",
+            "Patient.contained[0].id",
+        ),
         (patient(contained=[{"id": "a"}]), "resource-type", "required", "Patient.contained[0].resourceType"),
-        (patient(contained=[patient(id="a", contained=[patient(id="b")])]), "dom-2", "invariant", "Patient.contained[0].contained"),
-        (patient(contained=[patient(id="a", meta={"versionId": "1"})]), "dom-4", "invariant", "Patient.contained[0].meta.versionId"),
+        (
+            patient(contained=[patient(id="a", contained=[patient(id="b")])]),
+            "dom-2",
+            "invariant",
+            "Patient.contained[0].contained",
+        ),
+        (
+            patient(contained=[patient(id="a", meta={"versionId": "1"})]),
+            "dom-4",
+            "invariant",
+            "Patient.contained[0].meta.versionId",
+        ),
         (
             patient(contained=[patient(id="a", meta={"security": [{"code": "R"}]})]),
             "dom-5",
@@ -99,7 +130,11 @@ def test_valid_resource_has_no_issues(resource: Json) -> None:
             "Patient.contained[0].meta.security",
         ),
         (
-            {"resourceType": "Bundle", "type": "batch", "entry": [{"fullUrl": "urn:a:b"}, {"resource": patient(name=[{"famly": "A"}])}]},
+            {
+                "resourceType": "Bundle",
+                "type": "batch",
+                "entry": [{"fullUrl": "urn:a:b"}, {"resource": patient(name=[{"famly": "A"}])}],
+            },
             "unknown-element",
             "structure",
             "Bundle.entry[1].resource.name[0].famly",
@@ -113,12 +148,19 @@ def test_valid_resource_has_no_issues(resource: Json) -> None:
         (patient(extension=[{"valueString": "x"}]), "required", "required", "Patient.extension[0].url"),
         (patient(extension=[{"url": "http://e.org/x"}]), "ext-1", "invariant", "Patient.extension[0]"),
         (
-            patient(extension=[{"url": "http://e.org/x", "valueString": "x", "extension": [{"url": "a", "valueCode": "b"}]}]),
+            patient(
+                extension=[{"url": "http://e.org/x", "valueString": "x", "extension": [{"url": "a", "valueCode": "b"}]}]
+            ),
             "ext-1",
             "invariant",
             "Patient.extension[0]",
         ),
-        (patient(extension=[{"url": "relative", "valueString": "x"}]), "extension-url", "value", "Patient.extension[0].url"),
+        (
+            patient(extension=[{"url": "relative", "valueString": "x"}]),
+            "extension-url",
+            "value",
+            "Patient.extension[0].url",
+        ),
         (
             patient(extension=[{"url": "http://e.org/x", "extension": [{"url": "y", "valueString": 1}]}]),
             "type",
@@ -136,7 +178,11 @@ def test_mistake_is_one_issue_with_its_element(resource: object, rule: str, code
 
 def test_findings_come_all_at_once() -> None:
     resource = patient(
-        gender="man", birthDate="1980-13-01", name=[{"given": []}, {"family": ""}], deceasedBoolean=True, deceasedDateTime="2020"
+        gender="man",
+        birthDate="1980-13-01",
+        name=[{"given": []}, {"family": ""}],
+        deceasedBoolean=True,
+        deceasedDateTime="2020",
     )
 
     found = {issue.expression[0]: issue.details for issue in validate_resource(resource)}
@@ -204,7 +250,9 @@ def test_nesting_without_end_is_an_issue_and_no_crash() -> None:
 
 
 def test_issues_make_a_valid_outcome() -> None:
-    found = validate_resource(patient(gender="\ud800", **{"\x00`odd": 1, "name": [{"family": "\x01", "given": [None]}]}))
+    found = validate_resource(
+        patient(gender="\ud800", **{"\x00`odd": 1, "name": [{"family": "\x01", "given": [None]}]})
+    )
 
     outcome = operation_outcome(found)
 
