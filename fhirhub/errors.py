@@ -69,12 +69,11 @@ class Issue:
     def within(self, prefix: str) -> "Issue":
         """Return the issue as seen from a Bundle: `Patient.name` in entry 3 becomes `Bundle.entry[3].resource.name`.
 
-        The first step of each expression (the resource type) is replaced by `prefix`.
+        The first step of each expression (the resource type) is replaced by `prefix`; a URL parameter (`http.name`)
+        is no element below it.
         """
-        moved = tuple(prefix + (step[step.index(".") :] if "." in step else "") for step in self.expression) or (
-            prefix,
-        )
-        return replace(self, expression=moved)
+        below = ("" if step.startswith("http.") else "".join(step.partition(".")[1:]) for step in self.expression)
+        return replace(self, expression=tuple(prefix + rest for rest in below) or (prefix,))
 
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})

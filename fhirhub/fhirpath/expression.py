@@ -37,6 +37,11 @@ class Expression:
         routes = plan(syntax, context_type) if context_type is not None else None
         self._plain: Select | None = selection(routes) if routes is not None else None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether `select` has the fast way: the expression is a path, a cast, a simple filter or a union of such."""
+        return self._plain is not None
+
     def __repr__(self) -> str:
         return f"Expression({self.text!r}, {self.context_type!r})"
 

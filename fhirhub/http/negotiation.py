@@ -23,6 +23,7 @@ GENERIC_TYPES: Final[dict[str, Syntax]] = {
 RESOURCE_TYPES: Final = FHIR_TYPES | GENERIC_TYPES
 FHIR_VERSIONS: Final = ("4.0", "4.0.0", "4.0.1")
 
+_OF_RESOURCES: Final = frozenset({"_format", "_summary", "_elements"})
 _SHORT: Final = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
 _OFFERED: Final = "application/fhir+json and application/fhir+xml"
 # Of two types a range allows equally, the earlier is given.
@@ -66,8 +67,8 @@ def negotiate(query: Query, accept: str) -> tuple[Format | None, Query]:
 
 
 def wants_native(query: Query, accept: str) -> bool:
-    """Whether the content of a Binary is asked for: nothing names a FHIR format."""
-    return not any(name == "_format" for name, _ in query) and not _names_fhir(accept)
+    """Whether the content of a Binary is asked for: nothing names a FHIR format, or elements of the resource."""
+    return not any(name in _OF_RESOURCES for name, _ in query) and not _names_fhir(accept)
 
 
 def not_acceptable(accept: str) -> FhirError:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from fhirhub.errors import FhirError
 from fhirhub.http.binary import is_binary_read
 from fhirhub.http.cors import CrossOrigin
 from fhirhub.http.errors import refuse
@@ -141,4 +142,9 @@ class FhirService:
                 raise not_acceptable(accept)
             return encode_response(self._dispatch(request), form or JSON, gzip=gzip, native=native)
         except Exception as error:
-            return encode_response(refuse(error, exchange.request_id), form or JSON, gzip=gzip)
+            refusal = refuse(error, exchange.request_id)
+            try:
+                return encode_response(refusal, form or JSON, gzip=gzip)
+            except FhirError:
+                # XML cannot carry every character of JSON that a diagnosis may quote.
+                return encode_response(refusal, JSON, gzip=gzip)

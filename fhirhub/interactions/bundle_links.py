@@ -17,7 +17,7 @@ from fhirhub.model.json import Json
 from fhirhub.model.reference import parse_reference
 from fhirhub.search.criteria import parse_criteria
 from fhirhub.search.extract import extract
-from fhirhub.search.filter import Filter
+from fhirhub.search.filter import And, Filter, TokenIs, TokenStartsWith
 from fhirhub.search.match import matches
 from fhirhub.search.values import IndexEntries
 from fhirhub.store.unit_of_work import Key, Unit
@@ -26,11 +26,11 @@ from fhirhub.validation import validate_resource
 _PLACEHOLDERS = ("urn:uuid:", "urn:oid:")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Candidate:
+    logical_id: str
     entry: BundleEntry
     resource: Json
-    entries: IndexEntries | None = None
 
 
 @dataclass(slots=True)
@@ -38,16 +38,20 @@ class Candidates:
     """What the transaction will create or replace, for searches of the same transaction: they have to see it."""
 
     base_url: str
-    _by_type: dict[str, dict[str, _Candidate]] = field(default_factory=lambda: defaultdict(dict))
+    _ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _unread: dict[str, list[_Candidate]] = field(default_factory=lambda: defaultdict(list))
+    _read: dict[str, list[tuple[_Candidate, IndexEntries]]] = field(default_factory=lambda: defaultdict(list))
+    _by_value: dict[Key, list[tuple[_Candidate, IndexEntries]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, key: Key, entry: BundleEntry, resource: Any) -> None:
         """Let searches see a resource of an entry under the id it will have."""
         if isinstance(resource, dict) and resource.get("resourceType") == key[0]:
-            self._by_type[key[0]][key[1]] = _Candidate(entry, resource)
+            self._ids[key[0]].add(key[1])
+            self._unread[key[0]].append(_Candidate(key[1], entry, resource))
 
     def ids(self, resource_type: str) -> Collection[str]:
         """Return the ids of all."""
-        return self._by_type[resource_type].keys()
+        return self._ids[resource_type]
 
     def find(self, resource_type: str, criteria: Filter) -> dict[str, BundleEntry]:
         """Return the ids of those that match, with their entries.
@@ -55,24 +59,49 @@ class Candidates:
         Raises:
             FhirError: one of them is so invalid that it cannot be searched.
         """
+        unread = self._unread[resource_type]
+        while unread:
+            read = (unread[-1], self._entries(unread[-1], resource_type))
+            self._read[resource_type].append(read)
+            for value in {_value(token) for token in read[1].tokens}:
+                self._by_value[resource_type, value].append(read)
+            unread.pop()
+        needed = _needed(criteria)
+        pool = self._read[resource_type] if needed is None else self._by_value[resource_type, needed]
         return {
-            logical_id: candidate.entry
-            for logical_id, candidate in self._by_type[resource_type].items()
-            if matches(criteria, logical_id=logical_id, updated=0, entries=self._entries(candidate, resource_type))
+            candidate.logical_id: candidate.entry
+            for candidate, entries in pool
+            if matches(criteria, logical_id=candidate.logical_id, updated=0, entries=entries)
         }
 
     def _entries(self, candidate: _Candidate, resource_type: str) -> IndexEntries:
-        if candidate.entries is None:
-            try:
-                candidate.entries = extract(candidate.resource, resource_type, base_url=self.base_url)
-            except Exception:
-                # Entries are validated when their links are in place; until then a resource may have any shape.
-                issues = validate_resource(candidate.resource, allow_conditional_references=True)
-                if not issues:
-                    raise
-                failure = FhirError(Failure.INVALID, issues=issues)
-                raise failure.within(f"{candidate.entry.path}.resource") from None
-        return candidate.entries
+        try:
+            return extract(candidate.resource, resource_type, base_url=self.base_url)
+        except Exception:
+            # Entries are validated when their links are in place; until then a resource may have any shape.
+            issues = validate_resource(candidate.resource, allow_conditional_references=True)
+            if not issues:
+                raise
+            failure = FhirError(Failure.INVALID, issues=issues)
+            raise failure.within(f"{candidate.entry.path}.resource") from None
+
+
+def _needed(criteria: Filter) -> str | None:
+    """Return a value (see `_value`) that whatever matches must have; None where there is no such one."""
+    match criteria:
+        case TokenIs(key):
+            return _value(key)
+        case TokenStartsWith(prefix) if "|" in prefix:
+            return _value(prefix)
+        case And(parts):
+            return next(filter(None, map(_needed, parts)), None)
+        case _:
+            return None
+
+
+def _value(token: str) -> str:
+    """Return the part of a token before the system: `identifier=12` (see `search.keys`)."""
+    return token.partition("|")[0]
 
 
 def is_located(error: FhirError) -> bool:

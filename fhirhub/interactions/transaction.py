@@ -83,7 +83,7 @@ class _Attempt:
         if reads:
             # Reads come last and see what the transaction has written.
             self._call = replace(self._call, find=self._call.find.within(self._unit.flush()))
-            self._each(reads, self._perform)
+            self._each(reads, self._read)
         return self._settled
 
     def _each(self, entries: list[BundleEntry], step: Callable[[BundleEntry], None]) -> None:
@@ -188,6 +188,9 @@ class _Attempt:
                     keys.append(key)
         self._unit.prefetch(keys)
 
+    def _read(self, entry: BundleEntry) -> None:
+        self._settled[entry.index] = self._call.dispatch(entry.request, self._call)
+
     def _perform(self, entry: BundleEntry) -> None:
         if entry.index in self._settled:
             return
@@ -217,6 +220,7 @@ def _relinked(plain: FhirRequest, entry: BundleEntry) -> FhirRequest:
 
 
 def _overlap(one: BundleEntry, other: BundleEntry, key: Key) -> FhirError:
+    one, other = sorted((one, other), key=lambda entry: entry.index)
     return FhirError(
         Failure.INVALID,
         f"Entries {one.index} and {other.index} both change {'/'.join(key)}.",

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/R4/datatypes.html#decima
 """
 
 import json as stdlib_json
+import re
 from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -51,21 +52,28 @@ def decode(data: bytes) -> Any:
     """
     try:
         value = _decoder.decode(data)
-    except UnicodeDecodeError as error:
-        raise FhirError(Failure.MALFORMED, f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
+        # Objects drop a repeated key, so re-encoding loses its colon; `\u003a` is the only other way the counts can
+        # differ.
+        if data.count(b":") != _encoder.encode(value).count(b":") or b"\\u003" in data:
+            _refuse_duplicates(data)
     except RecursionError:
         raise FhirError(Failure.MALFORMED, _TOO_DEEP) from None
     except InvalidOperation:
         raise FhirError(Failure.MALFORMED, "The body has a number whose exponent is too large to be read.") from None
-    except msgspec.DecodeError as error:
-        raise FhirError(Failure.MALFORMED, f"The body is not JSON: {_position(data, str(error))}.") from None
-    # Objects drop a repeated key, so re-encoding loses its colon; `\u003a` is the only other way the counts can differ.
-    if data.count(b":") != _encoder.encode(value).count(b":") or b"\\u003" in data:
-        _refuse_duplicates(data)
+    except msgspec.ValidationError:
+        # Without a schema nothing else is validated.
+        raise FhirError(Failure.MALFORMED, "The body has a number of too many digits to be read.") from None
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise FhirError(Failure.MALFORMED, _complaint(data, str(error))) from None
     _refuse_depth(data, value)
     return value
 
 
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_HIGH: Final = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
+_LOW: Final = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+# Pairs and all other escapes are passed over, so that `\\ud800` (a backslash, then text) is none.
+_ESCAPE: Final = re.compile(rb"%b%b|(?P<lone>%b|%b)|\\." % (_HIGH, _LOW, _HIGH, _LOW), re.DOTALL)
 _TOO_DEEP: Final = f"The body nests objects and arrays deeper than {MAX_DEPTH} levels."
 
 
@@ -94,12 +102,26 @@ def _descend(container: Any, levels: int) -> None:
             _descend(child, levels - 1)
 
 
-def _position(data: bytes, message: str) -> str:
-    """Turn the parser's `(byte N)` into line and column."""
+def _complaint(data: bytes, message: str) -> str:
+    """Return the sentence for what the parser refused."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return f"The body is not UTF-8: the byte at {_place(data, error.start)} cannot be decoded."
+    if data.startswith(_BYTE_ORDER_MARK):
+        return "The body begins with a byte order mark, which JSON does not allow."
+    if "surrogate" in message or "truncated" in message:
+        for found in _ESCAPE.finditer(data):
+            if found["lone"]:
+                lone = found["lone"].decode()
+                return f"The body has a lone surrogate {lone} at {_place(data, found.start())}; it is no character."
     text, _, tail = message.removeprefix("JSON is malformed: ").partition(" (byte ")
-    if not tail.endswith(")"):
-        return text[:1].lower() + text[1:]
-    offset = int(tail[:-1])
-    line = data.count(b"\n", 0, offset) + 1
-    column = offset - (data.rfind(b"\n", 0, offset) + 1) + 1
-    return f"{text} at line {line}, column {column}"
+    if not tail:
+        return f"The body is not JSON: it ends too early, at {_place(data, len(data))}."
+    return f"The body is not JSON: {text} at {_place(data, int(tail[:-1]))}."
+
+
+def _place(data: bytes, offset: int) -> str:
+    """Return line and column of a byte."""
+    line, column = data.count(b"\n", 0, offset) + 1, offset - data.rfind(b"\n", 0, offset)
+    return f"line {line}, column {column}"

@@ -136,7 +136,11 @@ class Commits:
                 job.error = None
             except PyMongoError:
                 raise
-            except Exception as error:  # one job's failure is its own; the others commit
+            except Exception as error:
+                # What it may have written already goes with the transaction.
+                if len(jobs) == 1:
+                    raise
+                # One job's failure is its own; the others commit.
                 job.error = error
                 continue
             unit.keep()

@@ -3,7 +3,6 @@
 https://hl7.org/fhir/R4/json.html#primitive
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from fhirhub.definitions import Element, TypeDefinition, r4
@@ -34,15 +33,20 @@ def has_companion(element: Element) -> bool:
     return definition.kind == "primitive-type" and "extension" in definition.elements and not element.is_attribute
 
 
-def names(members: Iterable[Element]) -> list[str]:
-    """Return the JSON names of the members of a choice, the companions of primitives included."""
-    return [prefix + element.name for element in members for prefix in ("", "_")]
+def choice_of(definition: TypeDefinition) -> dict[str, str]:
+    """Return the choice that each JSON name belongs to, the companions of primitives included."""
+    return {
+        prefix + element.name: choice
+        for choice, members in definition.choices.items()
+        for element in members
+        for prefix in ("", "_")
+    }
 
 
-def choice_faults(definition: TypeDefinition, given: frozenset[str], found: Faults | None) -> Faults | None:
-    """Add to `found` each choice of which more than one member is `given`, or none though one is required."""
+def choice_faults(definition: TypeDefinition, names: frozenset[str], found: Faults | None) -> Faults | None:
+    """Add to `found` each choice of which more than one member is among `names`, or none though one is required."""
     for choice, members in definition.choices.items():
-        present = [element.name for element in members if element.name in given or "_" + element.name in given]
+        present = [element.name for element in members if element.name in names or "_" + element.name in names]
         if len(present) > 1:
             text = f"{definition.name}.{choice}[x] can be given once, here it is given as {' and as '.join(present)}."
             found = (found or []) + fault("choice", "structure", text, present[1])

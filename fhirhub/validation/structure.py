@@ -98,7 +98,9 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
     definition = r4().type(type_name)
     elements = Elements(definition, targets)
     required = tuple(element.name for element in definition.elements.values() if element.min)
-    choices = frozenset(name for members in definition.choices.values() for name in companions.names(members))
+    choice_of = companions.choice_of(definition)
+    choices = frozenset(choice_of)
+    required_choices = frozenset(definition.required_choices)
     demands = bool(required or choices)
 
     def check(value: Any, scope: Scope) -> Faults | None:
@@ -120,9 +122,10 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
                 if name not in value and "_" + name not in value:
                     found = (found or []) + faults.missing(definition, name)
             if choices:
-                given = choices.intersection(value)
-                if len(given) != 1:
-                    found = companions.choice_faults(definition, given, found)
+                names = choices.intersection(value)
+                given = {choice_of[name] for name in names}
+                if len(given) != len(names) or not required_choices <= given:
+                    found = companions.choice_faults(definition, names, found)
         return found if value else faults.empty_object()
 
     return check

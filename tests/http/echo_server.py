@@ -31,6 +31,8 @@ def dispatch(request: FhirRequest) -> FhirResponse:
             raise ZeroDivisionError(SECRET)
         case ("Unavailable",):
             raise FhirError(Failure.UNAVAILABLE, "The database does not answer.", headers={"Retry-After": "3"})
+        case ("Basic", "unshowable"):
+            raise FhirError(Failure.INVALID, "Not a code: \x01.")
         case ("Basic", "versioned"):
             body = encode({"resourceType": "Basic", "id": "versioned"})
             location = "http://fhir.example/fhir/Basic/versioned/_history/3"

@@ -84,7 +84,12 @@ def test_binary_is_read_as_its_content(echo: Echo, accept: str, path: str) -> No
 
 @pytest.mark.parametrize(
     ("accept", "query"),
-    [("application/fhir+json", ""), ("image/png, application/fhir+json;q=0.1", ""), ("*/*", "?_format=json")],
+    [
+        ("application/fhir+json", ""),
+        ("image/png, application/fhir+json;q=0.1", ""),
+        ("*/*", "?_format=json"),
+        ("*/*", "?_elements=data"),
+    ],
 )
 def test_binary_is_read_as_resource_when_fhir_is_named(echo: Echo, accept: str, query: str) -> None:
     answer = echo.ask("GET", f"/Binary/pdf{query}", headers={"Accept": accept})

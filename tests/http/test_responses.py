@@ -103,6 +103,12 @@ def test_failure_inside_says_nothing_but_the_request_id(echo: Echo, refused: Ref
     assert "ZeroDivisionError" in logged["exception"]
 
 
+def test_failure_xml_cannot_carry_is_told_in_json(echo: Echo, refused: Refusal) -> None:
+    answer = echo.ask("GET", "/Basic/unshowable", headers={"Accept": "application/fhir+xml"})
+    assert refused(answer, 400, "invalid") == "Not a code: \x01."
+    assert answer.headers["Content-Type"] == "application/fhir+json; charset=utf-8"
+
+
 def test_failure_headers_are_passed_on(echo: Echo, refused: Refusal) -> None:
     answer = echo.ask("GET", "/Unavailable")
     assert refused(answer, 503, "transient") == "The database does not answer."

@@ -30,7 +30,12 @@ def test_delete_hides_the_resource_from_searches(hub: HubClient, stored: Answer)
     criteria = mrn(stored.resource["identifier"][0]["value"])
     assert hub.get(f"Patient?{criteria}").resource["total"] == 1
     hub.delete(f"Patient/{stored.id}")
-    for query in (criteria, f"_id={stored.id}", f"{criteria}&_summary=count", f"_id={stored.id}&birthdate:missing=true"):
+    for query in (
+        criteria,
+        f"_id={stored.id}",
+        f"{criteria}&_summary=count",
+        f"_id={stored.id}&birthdate:missing=true",
+    ):
         found = hub.get(f"Patient?{query}")
         assert (found.status, found.resource["total"], found.entries) == (200, 0, [])
 

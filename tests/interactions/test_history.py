@@ -269,9 +269,7 @@ def test_every_version_ever_answered_is_served_again_byte_for_byte(hub: HubClien
 
 
 @pytest.mark.parametrize(("level", "count"), [("List/_history", 7), ("_history", 40)])
-def test_pages_hold_every_version_once_while_others_write(
-    hub: HubClient, clock: Clock, level: str, count: int
-) -> None:
+def test_pages_hold_every_version_once_while_others_write(hub: HubClient, clock: Clock, level: str, count: int) -> None:
     """Versions move from current to history all the time; those that were there at the start are met exactly once."""
     clock.at(500)
     names = [unique() for _ in range(40)]

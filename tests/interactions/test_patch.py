@@ -27,18 +27,14 @@ def fhirpath(*operations: dict[str, Any]) -> dict[str, Any]:
 ACTIVATE = {
     JSON_PATCH: [{"op": "replace", "path": "/active", "value": True}],
     MERGE_PATCH: {"active": True},
-    FHIR_JSON: fhirpath(
-        {"type": {"valueCode": "replace"}, "path": "Patient.active", "value": {"valueBoolean": True}}
-    ),
+    FHIR_JSON: fhirpath({"type": {"valueCode": "replace"}, "path": "Patient.active", "value": {"valueBoolean": True}}),
 }
 """The same change in each of the three languages."""
 
 NOTHING = {
     JSON_PATCH: [{"op": "replace", "path": "/active", "value": False}],
     MERGE_PATCH: {"active": False},
-    FHIR_JSON: fhirpath(
-        {"type": {"valueCode": "replace"}, "path": "Patient.active", "value": {"valueBoolean": False}}
-    ),
+    FHIR_JSON: fhirpath({"type": {"valueCode": "replace"}, "path": "Patient.active", "value": {"valueBoolean": False}}),
 }
 NEW_ID = {
     JSON_PATCH: [{"op": "replace", "path": "/id", "value": "other"}],
@@ -167,9 +163,7 @@ def test_patch_minds_if_match(hub: HubClient, stored: Answer, language: str) -> 
         ("application/json", {"active": True}, 415),
     ],
 )
-def test_patch_that_is_none_is_refused(
-    hub: HubClient, stored: Answer, language: str, body: Any, status: int
-) -> None:
+def test_patch_that_is_none_is_refused(hub: HubClient, stored: Answer, language: str, body: Any, status: int) -> None:
     answer = hub.patch(f"Patient/{stored.id}", body, language)
     assert (answer.status, answer.issue["severity"]) == (status, "error")
     assert answer.issue["diagnostics"]

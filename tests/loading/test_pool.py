@@ -127,12 +127,12 @@ def test_killed_worker_is_reported_with_what_it_was_at(settings: Settings) -> No
     assert not multiprocessing.active_children()
 
 
-def test_database_that_goes_away_ends_the_load(settings: Settings) -> None:
-    gone = Settings(mongodb_uri="mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200", database=settings.database)
-    events = list(load([chunk(0)], Job(partial(open_hub, gone), from_xml, workers=2)))
+def test_worker_that_cannot_begin_ends_the_load_with_its_reason() -> None:
+    events = list(load([chunk(0)], Job(partial(open_hub, Settings(mongodb_uri=None)), from_xml, workers=2)))
     stopped = [event.stopped for event in events if isinstance(event, Done)]
     assert stopped
-    assert all(reason and "could not begin" in reason for reason in stopped)
+    assert all(reason and "could not begin: No database" in reason for reason in stopped)
+    assert not multiprocessing.active_children()
 
 
 def test_workers_end_when_nobody_follows_the_load_any_more(settings: Settings) -> None:

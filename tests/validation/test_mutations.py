@@ -12,7 +12,7 @@ from fhirhub.model.json import decode
 from fhirhub.validation import validate_resource
 
 EXAMPLES: Final = 100
-MUTATIONS_EACH: Final = 150
+MUTATIONS_EACH: Final = 600
 SEED: Final = 20201
 
 Path = tuple[str | int, ...]
@@ -143,7 +143,7 @@ def misused_companion(place: Place) -> Iterator[Mutation]:
     for element, value in given(place):
         companion, name = "_" + element.name, element.choice or element.name
         if r4().type(element.type).kind != "primitive-type" or element.is_attribute:
-            yield Mutation("companion", place.path, {companion: why}, element.name)
+            yield Mutation("companion", place.path, {companion: why}, name)
         elif element.is_array:
             yield Mutation("companion", place.path, {companion: why}, name)
             yield Mutation("companion", place.path, {companion: [None] * (len(value) + 1)}, name)

@@ -79,6 +79,17 @@ def test_valid_resource_has_no_issues(resource: Json) -> None:
             "required",
             "MedicationRequest.medication",
         ),
+        (
+            {
+                "resourceType": "MedicationAdministration",
+                "status": "completed",
+                "medicationReference": {"reference": "Medication/1"},
+                "subject": {"reference": "Patient/1"},
+            },
+            "required",
+            "required",
+            "MedicationAdministration.effective",
+        ),
         (observation(valueString="a", valueBoolean=True), "choice", "structure", "Observation.value.ofType(boolean)"),
         (
             observation(valueString="a", _valueBoolean={"extension": [{"url": "http://e.org/x", "valueCode": "y"}]}),

@@ -47,8 +47,6 @@ _OWN: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )  # fmt: skip
 _LINKS: Final = frozenset({"href", "src", "cite", "longdesc"})
 _DANGEROUS: Final = ("javascript:", "vbscript:", "data:text")
-
-
 _ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {f"{{{XHTML}}}{name}": _GLOBAL | _OWN.get(name, frozenset()) for name in _ELEMENTS}
 )
@@ -73,7 +71,7 @@ def is_safe_narrative(text: str) -> bool:
     for element in root.iter():
         # Entities and processing instructions have a function for a tag.
         attributes = _ALLOWED.get(element.tag) if isinstance(element.tag, str) else None
-        if attributes is None or not all(_is_safe(*item, attributes) for item in element.attrib.items()):
+        if attributes is None or not all(_is_safe(k, v, attributes) for k, v in element.attrib.items()):
             return False
         if not has_content:
             has_content = element.tag == _IMAGE or _is_text(element.text) or _is_text(element.tail)

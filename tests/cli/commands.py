@@ -1,0 +1,141 @@
+"""Running `fhirhub` the way a person does: as a process with its own output and exit status."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Final
+
+PROJECT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "fhirhub")
+SECONDS = 120
+NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process, with these FHIRHUB_ variables and no others but the program of mongod."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FHIRHUB_")}
+    if "FHIRHUB_MONGOD" in os.environ:
+        kept["FHIRHUB_MONGOD"] = os.environ["FHIRHUB_MONGOD"]
+    return kept | {"PYTHONPATH": str(PROJECT)} | {f"FHIRHUB_{name}": value for name, value in settings.items()}
+
+
+def fhirhub(
+    *arguments: object, cwd: Path, settings: Mapping[str, str] = NO_SETTINGS
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with settings as FHIRHUB_ variables."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+class Running:
+    """A command that goes on until it is told to end, in a process group of its own as in a terminal."""
+
+    def __init__(self, process: subprocess.Popen[str], errors: Path) -> None:
+        self.process = process
+        self._errors = errors
+
+    @property
+    def errors(self) -> str:
+        """What it has written to standard error."""
+        return self._errors.read_text()
+
+    def line(self) -> str:
+        """The next line of its standard output, "" when it ended."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip("\n")
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C: the terminal tells every process of the group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Send a signal to the command alone; return its exit status and the rest of its standard output."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> tuple[int, str]:
+        """Wait for its end; return its exit status and the rest of its standard output."""
+        output, _ = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, output
+
+    def descendants(self) -> set[int]:
+        """The process ids of everything it has started, and of what these have started."""
+        children: dict[int, list[int]] = {}
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                children.setdefault(_parent(folder), []).append(int(folder.name))
+        found: set[int] = set()
+        left = [self.process.pid]
+        while left:
+            below = children.get(left.pop(), [])
+            found.update(below)
+            left += below
+        return found
+
+
+@contextmanager
+def started(
+    *arguments: object, cwd: Path, settings: Mapping[str, str] = NO_SETTINGS, stderr: IO[str] | int | None = None
+) -> Iterator[Running]:
+    """Start a command and kill what is left of it afterwards. `stderr` replaces the file of `Running.errors`."""
+    errors = cwd / "stderr.txt"
+    with errors.open("w") as file:
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            cwd=cwd,
+            env=environment(settings),
+            stdout=subprocess.PIPE,
+            stderr=file if stderr is None else stderr,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        yield Running(process, errors)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        process.communicate()
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those of the processes that still run."""
+    return {pid for pid in pids if _state(pid) not in ("", "Z")}
+
+
+def eventually(true: Callable[[], bool], seconds: float = 30.0) -> bool:
+    """Whether something becomes true in time."""
+    deadline = time.monotonic() + seconds
+    while not (done := true()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return done
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def _parent(folder: Path) -> int:
+    try:
+        return int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0

@@ -1,0 +1,77 @@
+"""`fhirhub demo` from outside: the population is there, the lines it prints work, the second start is quick."""
+
+import shlex
+import signal
+from pathlib import Path
+
+import requests
+
+from fhirhub.cli.demo import landmarks
+from fhirhub.demo import generate, summary
+from tests.cli.commands import Running, alive, eventually, started
+
+QUIET = {"MONGOD_CACHE_GB": "0.25", "PORT": "0"}
+PATIENTS, YEARS = 4, 3
+
+
+def welcome(command: Running) -> tuple[str, dict[str, int], list[str]]:
+    """The URL, the counts per type and the URLs of the curl lines; how many of these there are is known by the last."""
+    first = command.line()
+    assert first.startswith("fhirhub ready at "), command.errors
+    assert command.line() == ""
+    counts = {}
+    while line := command.line():
+        name, count = line.split()
+        counts[name] = int(count.replace(",", ""))
+    assert "Ctrl-C" in command.line()
+    return first.removeprefix("fhirhub ready at "), counts, []
+
+
+def test_demo_loads_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
+    arguments = ("demo", "--patients", PATIENTS, "--years", YEARS, "--data", "db")
+    bundles = list(generate(PATIENTS, years=YEARS))
+    with started(*arguments, cwd=tmp_path, settings=QUIET) as command:
+        url, counts, _ = welcome(command)
+        assert "loading an invented population of 4 people" in command.errors
+        assert counts == summary(bundles)
+        pids = command.descendants()
+        read = requests.get(f"{url}/Patient/demo-p0001", timeout=30).json()
+        assert read["meta"]["versionId"] == "1"
+        command.interrupt()
+        status, rest = command.wait()
+        assert status == 0
+        assert eventually(lambda: not alive(pids), 5)
+        assert "Traceback" not in command.errors
+    curls = [shlex.split(line) for line in rest.splitlines() if line.strip().startswith("curl ")]
+    assert len(curls) >= 2
+    assert all(words[0] == "curl" and words[-1].startswith(url) for words in curls)
+
+    with started(*arguments, cwd=tmp_path, settings=QUIET) as command:
+        again, counts, _ = welcome(command)
+        assert "loading" not in command.errors
+        assert counts == summary(bundles)
+        for words in curls:
+            answer = requests.get(words[-1].replace(url, again), timeout=30)
+            assert answer.status_code == 200, answer.text
+            found = answer.json()
+            assert found["resourceType"] != "Bundle" or found["entry"], words
+        assert requests.get(f"{again}/Patient/demo-p0001", timeout=30).json()["meta"]["versionId"] == "1"
+        # A deleted record stays deleted, more years bring what they have.
+        requests.delete(f"{again}/Patient/demo-p0002", timeout=30)
+        command.end(signal.SIGTERM)
+
+    more = ("demo", "--patients", PATIENTS, "--years", YEARS + 4, "--data", "db")
+    with started(*more, cwd=tmp_path, settings=QUIET) as command:
+        _, counts, _ = welcome(command)
+        assert "loading" in command.errors
+        assert counts["Encounter"] > summary(bundles)["Encounter"]
+        command.end(signal.SIGTERM)
+
+
+def test_landmarks_are_in_the_record_and_tell_years_apart() -> None:
+    for years in (1, 8):
+        _, *records = generate(3, years=years)
+        for number, record in enumerate(records, 1):
+            held = {(entry["resource"]["resourceType"], entry["resource"]["id"]) for entry in record["entry"]}
+            assert set(landmarks(number, years)) <= held
+    assert any(set(landmarks(number, 1)) != set(landmarks(number, 8)) for number in range(1, 4))
