@@ -76,6 +76,9 @@ class Issue:
         return replace(self, expression=tuple(prefix + rest for rest in below) or (prefix,))
 
 
+_LONGEST: Final = 1_000
+"""Most characters of a sentence or path in an OperationOutcome."""
+
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -127,9 +130,14 @@ def _issue(issue: Issue) -> dict[str, Any]:
     row: dict[str, Any] = {"severity": issue.severity, "code": issue.code}
     if issue.details is not None:
         row["details"] = {"text": issue.details}
-    row["diagnostics"] = issue.diagnostics
+    row["diagnostics"] = _shortened(issue.diagnostics)
     if issue.location:
         row["location"] = list(issue.location)
     if issue.expression:
-        row["expression"] = list(issue.expression)
+        row["expression"] = [_shortened(path) for path in issue.expression]
     return row
+
+
+def _shortened(text: str) -> str:
+    """Cut a text that quotes too much of what was sent."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -4,6 +4,7 @@ http://hl7.org/fhirpath/N1/#math, http://hl7.org/fhirpath/N1/#datetime-arithmeti
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Context, Decimal, DecimalException
 from types import MappingProxyType
 from typing import Any, Final
@@ -53,8 +54,9 @@ def negate(node: Node) -> list[Node]:
     system = _SYSTEM_OF[node.type]
     if system in NUMBERS:
         return number(-node.value)
-    if system == "System.Quantity" and quantity.from_json(node.value) is not None:
-        return [Node({**node.value, "value": -node.value["value"]}, "System.Quantity")]
+    if system == "System.Quantity":
+        amount = quantity.convertible(node)
+        return [quantity.node_of(replace(amount, value=-amount.value))] if amount is not None else []
     raise FhirPathError(f"- is not defined for {node.type}")
 
 
@@ -96,7 +98,7 @@ _NUMERIC: Final[Mapping[str, Callable[[Any, Any], list[Node]]]] = MappingProxyTy
 
 def _shift(operator: str, left: Node, right: Node) -> list[Node]:
     moment = temporal.parse(left.value, _SYSTEM_OF[left.type] or "")
-    amount = quantity.from_json(right.value)
+    amount = quantity.convertible(right)
     if moment is None or amount is None:
         return []
     moved = add_duration(moment, amount, 1 if operator == "+" else -1)
@@ -107,7 +109,7 @@ def _amount(node: Node) -> quantity.Quantity | None:
     if _SYSTEM_OF[node.type] in NUMBERS:
         return quantity.Quantity(Decimal(node.value), "1")
     if _SYSTEM_OF[node.type] == "System.Quantity":
-        return quantity.from_json(node.value)
+        return quantity.convertible(node)
     raise FhirPathError(f"A {node.type} is no quantity")
 
 
@@ -126,7 +128,7 @@ def _quantities(operator: str, left: Node, right: Node) -> list[Node]:
         return _quantity(value, amount)
     if amount.unit == "1" and operator == "*":
         return _quantity(CONTEXT.multiply(amount.value, other.value), other)
-    return _quantity_of(quantity.product(amount, other, 1 if operator == "*" else -1))
+    return [quantity.node_of(quantity.product(amount, other, 1 if operator == "*" else -1))]
 
 
 def _sum(left: quantity.Quantity, right: quantity.Quantity, sign: int) -> list[Node]:
@@ -136,18 +138,11 @@ def _sum(left: quantity.Quantity, right: quantity.Quantity, sign: int) -> list[N
     if values is None:
         return []
     # Both sides are in the same unknown common unit; the result is given in the unit of the left.
-    ratio = quantity.comparable_values(quantity.Quantity(Decimal(1), left.unit, left.calendar, left.system), right)
+    ratio = quantity.comparable_values(replace(left, value=Decimal(1)), right)
     assert ratio is not None  # the units were comparable above
     exact = (values[0] + sign * values[1]) / ratio[0]
     return _quantity(CONTEXT.divide(Decimal(exact.numerator), Decimal(exact.denominator)), left)
 
 
 def _quantity(value: Decimal, like: quantity.Quantity) -> list[Node]:
-    return _quantity_of(quantity.Quantity(value, like.unit, like.calendar, like.system))
-
-
-def _quantity_of(amount: quantity.Quantity) -> list[Node]:
-    raw = quantity.quantity_json(amount.value, amount.unit, amount.calendar)
-    if amount.system is not None:
-        raw["system"] = amount.system
-    return [Node(raw, "System.Quantity")]
+    return [quantity.node_of(replace(like, value=value))]

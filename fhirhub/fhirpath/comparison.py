@@ -32,7 +32,7 @@ def order(left: Node, right: Node) -> int | None:
     if system == other == "System.String":
         return _sign(left.value, right.value)
     if system == other == "System.Quantity":
-        amount, other_amount = quantity.from_json(left.value), quantity.from_json(right.value)
+        amount, other_amount = quantity.of_node(left), quantity.of_node(right)
         values = quantity.comparable_values(amount, other_amount) if amount and other_amount else None
         return None if values is None else _sign(*values)
     raise FhirPathError(f"A {left.type} cannot be compared with a {right.type}")

@@ -52,7 +52,7 @@ def equal(left: Node, right: Node) -> bool | None:
 
 
 def _equal_quantities(left: Node, right: Node) -> bool | None:
-    amount, other = quantity.from_json(left.value), quantity.from_json(right.value)
+    amount, other = quantity.of_node(left), quantity.of_node(right)
     if amount is None or other is None:
         return bool(left.value == right.value)
     values = quantity.comparable_values(amount, other)
@@ -86,7 +86,7 @@ def equivalent(left: Node, right: Node) -> bool:
         if moment is not None and other_moment is not None:
             return temporal.equivalent(moment, other_moment)
     if system == other == "System.Quantity":
-        amount, other_amount = quantity.from_json(left.value), quantity.from_json(right.value)
+        amount, other_amount = quantity.of_node(left), quantity.of_node(right)
         if amount is not None and other_amount is not None:
             return quantity.equivalent(amount, other_amount)
     if system in NUMBERS and other in NUMBERS:

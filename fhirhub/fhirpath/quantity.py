@@ -10,6 +10,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Final
 
+from fhirhub.fhirpath.node import Node
 from fhirhub.fhirpath.units import Unit, multiply, parse_unit
 
 UCUM: Final = "http://unitsofmeasure.org"
@@ -30,6 +31,7 @@ _CALENDAR_UCUM: Final = {
     "year": "a", "month": "mo", "week": "wk", "day": "d", "hour": "h", "minute": "min", "second": "s",
     "millisecond": "ms",
 }  # fmt: skip
+_FHIR_CALENDAR: Final = {code: word for word, code in _CALENDAR_UCUM.items() if word not in ("week", "millisecond")}
 DEFINITE_UNITS: Final[Mapping[str, str]] = MappingProxyType(
     {"wk": "week", "d": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond"}
 )
@@ -40,7 +42,7 @@ DEFINITE_UNITS: Final[Mapping[str, str]] = MappingProxyType(
 class Quantity:
     """A number and its unit: a UCUM code, or with `calendar` the singular of a calendar duration.
 
-    `system` is another system than UCUM whose code `unit` is; such a unit compares with itself only.
+    `system` is set when the unit is no UCUM code: the system it is of, or nothing. It compares with itself only.
     """
 
     value: Decimal
@@ -56,26 +58,38 @@ def quantity_json(value: Decimal, unit: str, calendar: bool = False) -> dict[str
     return {"value": value, "unit": unit, "system": UCUM, "code": unit}
 
 
-def from_json(raw: Any) -> Quantity | None:
-    """Return what a FHIR Quantity says.
+def of_node(node: Node) -> Quantity | None:
+    """Return what a quantity says, for comparisons.
 
-    None without a number that can be calculated with, and with a comparator, which makes it a range.
+    None without a number that can be calculated with, and with a comparator, which makes it a range. A FHIR Quantity in
+    UCUM units of time means calendar durations; one without a UCUM code compares with its like only.
     """
+    raw = node.value
     if not isinstance(raw, dict) or "comparator" in raw:
         return None
     value = raw.get("value")
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return None
-    if abs(Decimal(value).adjusted()) > MAX_EXPONENT:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or abs(Decimal(value).adjusted()) > MAX_EXPONENT:
         return None
     system, code, unit = raw.get("system"), raw.get("code"), raw.get("unit")
-    if system == UCUM and isinstance(code, str):
-        return Quantity(Decimal(value), code)
-    if system is None and code is None:
-        if isinstance(unit, str) and unit in CALENDAR_UNITS:
-            return Quantity(Decimal(value), CALENDAR_UNITS[unit], calendar=True)
-        return Quantity(Decimal(value), unit if isinstance(unit, str) else "1")
-    return Quantity(Decimal(value), str(code or unit or ""), system=str(system))
+    if node.type == "System.Quantity":
+        calendar = CALENDAR_UNITS.get(str(unit)) if code is None else None
+        return Quantity(Decimal(value), calendar or str(code), calendar=calendar is not None)
+    if system != UCUM or not isinstance(code, str):
+        return Quantity(Decimal(value), str(code or unit or ""), system=str(system or ""))
+    if code in _FHIR_CALENDAR:
+        return Quantity(Decimal(value), _FHIR_CALENDAR[code], calendar=True)
+    return Quantity(Decimal(value), code)
+
+
+def convertible(node: Node) -> Quantity | None:
+    """Return what a quantity says, for calculations: None as well when it is a FHIR Quantity without a UCUM code."""
+    found = of_node(node)
+    return found if found is not None and found.system is None else None
+
+
+def node_of(amount: Quantity) -> Node:
+    """Return the System.Quantity of a quantity."""
+    return Node(quantity_json(amount.value, amount.unit, amount.calendar), "System.Quantity")
 
 
 def _unit(quantity: Quantity) -> Unit:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fhirhub.fhirpath.equality import distinct
 from fhirhub.fhirpath.node import Node, actual_type
+from fhirhub.fhirpath.quantity import UCUM
 from fhirhub.fhirpath.routes import Filter, Move, Pick, Plan, Route, Step
 from fhirhub.fhirpath.schema import r4_schema
 from fhirhub.fhirpath.scope import Json
@@ -52,7 +53,7 @@ def _joined(parts: list[Select]) -> Select:
     return run
 
 
-_BY_VALUE: Final = frozenset({"System.Date", "System.DateTime", "System.Time", "System.Quantity"})
+_TIMES: Final = frozenset({"System.Date", "System.DateTime", "System.Time"})
 
 
 def _without_repetition(find: Select) -> Select:
@@ -64,15 +65,25 @@ def _without_repetition(find: Select) -> Select:
         seen: list[Pair] = []
         for type_name, value in pairs:
             system = _SYSTEM_OF[type_name]
-            if system in _BY_VALUE:
+            if system in _TIMES or (system == "System.Quantity" and not _in_one_unit(pairs)):
+                # Equal values can look different: 10:00Z and 12:00+02:00, 1 g and 1000 mg.
                 return [(node.type, node.value) for node in distinct(Node(v, t) for t, v in pairs)]
-            key = (system or type_name, value)
+            key = (system or type_name, value["value"] if system == "System.Quantity" else value)
             if key not in seen:
                 seen.append(key)
                 out.append((type_name, value))
         return out
 
     return run
+
+
+def _in_one_unit(pairs: list[Pair]) -> bool:
+    """Whether all values are quantities in the same UCUM unit, so that their numbers alone tell them apart."""
+    code = pairs[0][1].get("code")
+    return code is not None and all(
+        value.get("system") == UCUM and value.get("code") == code and "value" in value and "comparator" not in value
+        for _, value in pairs
+    )
 
 
 def _finder(routes: list[Route]) -> Select:

@@ -11,7 +11,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-_TIME = r"(?P<hour>[01]\d|2[0-3])(?::(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d|60)(?:\.(?P<fraction>\d{1,18}))?)?)?"
+_DIGITS: Final = 18
+_TICKS: Final = 10**_DIGITS
+"""Parts of a second, fine enough for every fraction that is read."""
+
+_SECOND = rf"(?P<second>[0-5]\d|60)(?:\.(?P<fraction>\d{{1,{_DIGITS}}}))?"
+_TIME = rf"(?P<hour>[01]\d|2[0-3])(?::(?P<minute>[0-5]\d)(?::{_SECOND})?)?"
 _DATE = r"(?P<year>\d{4})(?:-(?P<month>0[1-9]|1[0-2])(?:-(?P<day>0[1-9]|[12]\d|3[01]))?)?"
 _ZONE = r"(?P<zone>Z|[+-](?:0\d|1[0-4]):[0-5]\d)"
 _PATTERNS: Final = {
@@ -105,10 +110,11 @@ def compare(left: Temporal, right: Temporal) -> int | None:
         return (low > other_low) - (low < other_low)
     if not same_offset:
         # The one without an offset can be anywhere between the easternmost and the westernmost zone.
+        earlier, later = LATEST_OFFSET * 60 * _TICKS, -EARLIEST_OFFSET * 60 * _TICKS
         if left.offset is None:
-            low, high = low - LATEST_OFFSET * 60, high - EARLIEST_OFFSET * 60
+            low, high = low - earlier, high + later
         else:
-            other_low, other_high = other_low - LATEST_OFFSET * 60, other_high - EARLIEST_OFFSET * 60
+            other_low, other_high = other_low - earlier, other_high + later
     if high < other_low:
         return -1
     if low > other_high:
@@ -127,15 +133,17 @@ def equality_key(value: Temporal) -> tuple[object, ...]:
     return (value.type == "System.Time", value.offset is None, len(value.parts), _bounds(value)[0])
 
 
-def _bounds(value: Temporal) -> tuple[Decimal, Decimal]:
-    """Return the first and the last moment `value` can mean, in seconds since the year 1 (a time: since midnight)."""
+def _bounds(value: Temporal) -> tuple[int, int]:
+    """Return the first and the last moment `value` can mean, in ticks since the year 1 (a time: since midnight)."""
     if value.type == "System.Time":
         clock, days = value.parts, 0
     else:
         year, month, day = (*value.parts[:3], 1, 1)[:3]
         clock, days = value.parts[3:], date(year, month, day).toordinal()
     hour, minute = (*clock[:2], 0, 0)[:2]
-    low = Decimal(days * DAY + hour * 3600 + minute * 60 - (value.offset or 0) * 60) + value.second
+    second = clock[2] if len(clock) > 2 else 0
+    low = (days * DAY + hour * 3600 + minute * 60 + second - (value.offset or 0) * 60) * _TICKS
+    low += int((value.fraction or "").ljust(_DIGITS, "0"))
     match len(value.parts) + (3 if value.type == "System.Time" else 0):
         case 1:
             span = (366 if monthrange(value.parts[0], 2)[1] == 29 else 365) * DAY
@@ -149,4 +157,4 @@ def _bounds(value: Temporal) -> tuple[Decimal, Decimal]:
             span = 60
         case _:
             return low, low
-    return low, low + span - Decimal("1e-18")
+    return low, low + span * _TICKS - 1

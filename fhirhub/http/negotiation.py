@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from fhirhub.errors import Failure, FhirError
 from fhirhub.http.fields import MediaType, parse_media_type, parse_ranges
-from fhirhub.http.query import Query
+from fhirhub.model.url import Query
 
 Syntax = Literal["json", "xml"]
 
@@ -24,6 +24,9 @@ RESOURCE_TYPES: Final = FHIR_TYPES | GENERIC_TYPES
 FHIR_VERSIONS: Final = ("4.0", "4.0.0", "4.0.1")
 
 _OF_RESOURCES: Final = frozenset({"_format", "_summary", "_elements"})
+PRESENTATION: Final = ("_format", "_pretty")
+"""The parameters that say how the answer is written."""
+
 _SHORT: Final = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
 _OFFERED: Final = "application/fhir+json and application/fhir+xml"
 # Of two types a range allows equally, the earlier is given.

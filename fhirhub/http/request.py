@@ -11,8 +11,8 @@ from fhirhub.http.binary import is_binary_write, read_binary
 from fhirhub.http.body import FORM, PATCH_TYPES, content_type, parse_patch, parse_resource, read_body, refuse_foreign
 from fhirhub.http.fields import MediaType, parse_prefer
 from fhirhub.http.negotiation import RESOURCE_TYPES
-from fhirhub.http.query import Query, parse_query
 from fhirhub.model.request import FhirRequest, Method
+from fhirhub.model.url import Query, parse_query
 
 METHODS: Final[frozenset[str]] = frozenset(get_args(Method))
 ALLOW: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"

@@ -18,12 +18,12 @@ from fhirhub.http.errors import refuse
 from fhirhub.http.fields import accepts_gzip
 from fhirhub.http.logs import RequestLog
 from fhirhub.http.metrics import RequestMetrics
-from fhirhub.http.negotiation import JSON, accepted, negotiate, not_acceptable, wants_native
-from fhirhub.http.query import parse_path, parse_query
+from fhirhub.http.negotiation import JSON, PRESENTATION, accepted, negotiate, not_acceptable, wants_native
 from fhirhub.http.request import decode_request
 from fhirhub.http.response import SECURITY, STATUS_LINES, Encoded, encode_response
 from fhirhub.http.routes import OTHER, route_of
 from fhirhub.model.request import FhirRequest, FhirResponse
+from fhirhub.model.url import parse_path, parse_query
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -138,6 +138,8 @@ class FhirService:
                 exchange.names = tuple(name for name, _ in asked)
                 form, query = negotiate(asked, accept)
                 request = replace(request, query=query)
+            if len(query) < len(asked):
+                request = replace(request, presentation=tuple(pair for pair in asked if pair[0] in PRESENTATION))
             if form is None and not native:
                 raise not_acceptable(accept)
             return encode_response(self._dispatch(request), form or JSON, gzip=gzip, native=native)

@@ -7,13 +7,17 @@ import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
 from typing import Any, Final, cast
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
+from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError
 from fhirhub.interactions.call import Call
 from fhirhub.model.json import Json, decode
 from fhirhub.model.request import FhirRequest, Method
+from fhirhub.model.url import parse_query
 
 FHIR_JSON: Final = "application/fhir+json"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
@@ -40,6 +44,7 @@ def requests_of(bundle: Json, request: FhirRequest, call: Call) -> Iterator[Bund
     Raises:
         FhirError: the Bundle as a whole is wrong.
     """
+    _check_names(bundle, "Bundle", "Bundle")
     rows = bundle.get("entry", [])
     if not isinstance(rows, list):
         raise FhirError(Failure.MALFORMED, "Bundle.entry must be an array.", expression=["Bundle.entry"])
@@ -59,6 +64,8 @@ def _entry(index: int, row: Any, outer: FhirRequest, call: Call) -> BundleEntry:
     facts = row.get("request") if isinstance(row, dict) else None
     if not isinstance(facts, dict):
         raise FhirError(Failure.INVALID, "The entry has no request.", expression=[f"{path}.request"])
+    _check_names(row, "Bundle.entry", path)
+    _check_names(facts, "Bundle.entry.request", f"{path}.request")
     texts: dict[str, str | None] = {}
     for name in ("method", "url", "ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist"):
         value = facts.get(name)
@@ -98,6 +105,24 @@ def _entry(index: int, row: Any, outer: FhirRequest, call: Call) -> BundleEntry:
     )
 
 
+@cache
+def _names(type_name: str) -> frozenset[str]:
+    """Return the JSON properties of a part of a Bundle."""
+    definition = r4().type(type_name)
+    own = ("resourceType",) if definition.kind == "resource" else ()
+    return frozenset((*own, *definition.elements, *(f"_{name}" for name in definition.elements)))
+
+
+def _check_names(node: Json, type_name: str, path: str) -> None:
+    """Refuse what a part of the Bundle does not have: a misspelt condition would be no condition."""
+    unknown = node.keys() - _names(type_name)
+    if unknown:
+        name = min(unknown)
+        near = get_close_matches(name, r4().type(type_name).elements, 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise FhirError(Failure.INVALID, f"{type_name} has no element {name!r}.{hint}", expression=[f"{path}.{name}"])
+
+
 def _body(resource: Any, method: str, path: str) -> tuple[Any, str | None]:
     """Return the body and its media type; a Binary that is patched with carries a patch of another format."""
     if resource is None:
@@ -120,8 +145,8 @@ def _split(url: str, base_url: str, path: str) -> tuple[tuple[str, ...], tuple[t
         raise FhirError(Failure.BAD_VALUE, f"{url!r} is not below {base_url}.", expression=[f"{path}.request.url"])
     steps, _, query = below.partition("?")
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+        pairs = parse_query(query.encode("utf-8", "surrogatepass"))
         parts = tuple(unquote(step, errors="strict") for step in steps.strip("/").split("/") if step)
-    except (UnicodeDecodeError, ValueError):
+    except (UnicodeDecodeError, FhirError):
         raise FhirError(Failure.BAD_VALUE, f"{url!r} is not a valid URL.", expression=[f"{path}.request.url"]) from None
     return parts, tuple(pair for pair in pairs if pair[0] not in _FORMAT_PARAMETERS)

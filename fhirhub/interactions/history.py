@@ -35,10 +35,11 @@ def history(request: FhirRequest, call: Call) -> FhirResponse:
         raise not_found(resource_type, logical_id)
     page, more = rows[: span.limit], len(rows) > span.limit
     total = call.find.count_history(replace(span, before=None), resource_type, logical_id, at_most=COUNTED)
-    kept = [(name, value) for name, value in request.query if name != _CURSOR]
-    links = [("self", link_url(call.base_url, request.path, request.query))]
+    asked = [*request.query, *request.presentation]
+    links = [("self", link_url(call.base_url, request.path, asked))]
     if more and page:
-        links.append(("next", link_url(call.base_url, request.path, [*kept, (_CURSOR, f"{page[-1].stamp:x}")])))
+        onward = [(name, value) for name, value in asked if name != _CURSOR]
+        links.append(("next", link_url(call.base_url, request.path, [*onward, (_CURSOR, f"{page[-1].stamp:x}")])))
     body = render(
         "history",
         [versioned(stored, call.base_url) for stored in page],
@@ -71,7 +72,7 @@ def page_size(text: str | None, call: Call) -> int:
     """
     if text is None:
         return call.rules.default_count
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise FhirError(Failure.BAD_VALUE, f"_count must be a whole number, not {text!r}.")
     return min(int(text), call.rules.max_count)
 

@@ -15,7 +15,8 @@ from fhirhub.model.json import Json
 
 Kind = Literal["reference", "uri", "narrative"]
 
-_LINK_TYPES: Final = frozenset({"uri", "url", "oid", "uuid", "canonical"})
+# Canonicals are not to be replaced, and a `uuid` or `oid` could not hold what would replace it.
+_LINK_TYPES: Final = frozenset({"uri", "url"})
 _NARRATIVE_LINK: Final = re.compile(r"""(?P<name>\s(?:href|src)=)(?P<quote>["'])(?P<url>[^"']*)(?P=quote)""")
 
 
@@ -83,6 +84,8 @@ def _ways(type_name: str) -> dict[str, str]:
         kind = r4().types[element.type].kind
         if kind != "primitive-type" or element.type in _LINK_TYPES or element.type == "xhtml":
             ways[name] = element.type
+        if kind == "primitive-type":
+            ways[f"_{name}"] = "Element"
     if type_name == "Reference":
         ways["reference"] = "Reference.reference"
         # Names a type, links to nothing.
@@ -118,9 +121,9 @@ def _may_move(reference: str, relative: bool) -> bool:
 def _enter(node: Json, type_name: str, step: _Step, uris: Container[str], relative: bool, found: list[Link]) -> None:
     if type_name == "Resource":
         type_name = str(node.get("resourceType"))
-        if not r4().is_resource_type(type_name):
-            return
-    _walk(node, type_name, step, uris, relative, found)
+    # What is not validated yet may have an object where a string belongs.
+    if type_name in r4().types:
+        _walk(node, type_name, step, uris, relative, found)
 
 
 def _note(holder: Any, key: str | int, text: str, type_name: str, step: _Step, found: list[Link]) -> None:

@@ -47,7 +47,7 @@ def _client_has(stored: Stored, request: FhirRequest) -> bool:
     except ValueError:
         # A date that is none is to be ignored: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.3
         return False
-    return stored.last_updated < since.replace(tzinfo=since.tzinfo or UTC) + timedelta(seconds=1)
+    return stored.last_updated - timedelta(seconds=1) < since.replace(tzinfo=since.tzinfo or UTC)
 
 
 def not_found(resource_type: str, logical_id: str) -> FhirError:

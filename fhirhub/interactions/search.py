@@ -44,10 +44,11 @@ def search(request: FhirRequest, call: Call) -> FhirResponse:
     rows = [] if count_only else call.find.search(resource_type, query.filter, page)
     shown, more = rows[: query.count], len(rows) > query.count
     path = (resource_type,)
-    links = [("self", link_url(call.base_url, path, query.used))]
+    links = [("self", link_url(call.base_url, path, [*query.used, *request.presentation]))]
     if more and shown:
         onward = [(name, value) for name, value in query.used if name != CURSOR]
-        links.append(("next", link_url(call.base_url, path, [*onward, (CURSOR, _cursor(shown[-1], page.order))])))
+        onward += [*request.presentation, (CURSOR, _cursor(shown[-1], page.order))]
+        links.append(("next", link_url(call.base_url, path, onward)))
     entries = [matched(stored, subset(stored, request), call.base_url) for stored in shown]
     if query.ignored:
         entries.append(Entry(None, encode(operation_outcome(query.ignored)), {"search": {"mode": "outcome"}}))

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Final, Protocol
 
@@ -67,7 +68,14 @@ class Worker:
         self.connection, theirs = context.Pipe()
         self.chunk: Chunk | None = None
         self._process = context.Process(target=_work, args=(theirs, job), name="fhirhub load", daemon=True)
-        self._process.start()
+        # Ctrl-C reaches every process of the terminal, and the parent decides what it means: even while it starts
+        # the worker must not hear it. The start of multiprocessing's own process would lift the block again.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         # The worker alone holds its end now, so that its death is the end of the connection.
         theirs.close()
 
@@ -116,8 +124,6 @@ def lost(chunk: Chunk, reason: str) -> Done:
 
 def _work(connection: Connection, job: Job) -> None:
     """Write the chunks that come, until no more come; the whole life of a worker process."""
-    # Ctrl-C reaches every process of the terminal; the parent decides what that means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A parent that ends, even killed, closes the connection: then this one ends after the chunk it is at.
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:

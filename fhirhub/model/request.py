@@ -31,6 +31,7 @@ class FhirRequest:
         prefer_return, handling: what the Prefer header asks for; None where it says nothing.
         source: the bytes of a JSON body, to say the line of an error; None for others.
         request_id: the id the logs carry.
+        presentation: what of the URL says how the answer is written (`_format`, `_pretty`), for links to more of it.
     """
 
     method: Method
@@ -46,6 +47,7 @@ class FhirRequest:
     handling: Handling = "strict"
     source: bytes | None = None
     request_id: str = ""
+    presentation: tuple[tuple[str, str], ...] = ()
 
     def parameter(self, name: str) -> str | None:
         """Return the last value of a URL parameter, None where it is absent."""

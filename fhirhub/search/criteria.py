@@ -6,9 +6,9 @@ https://hl7.org/fhir/R4/http.html#ccreate, https://hl7.org/fhir/R4/http.html#tru
 import re
 from collections.abc import Callable
 from datetime import datetime
-from urllib.parse import parse_qsl
 
 from fhirhub.errors import Failure, FhirError
+from fhirhub.model.url import Query, parse_query
 from fhirhub.search import result_parameters, syntax
 from fhirhub.search.filter import Filter
 from fhirhub.search.parse import parse
@@ -41,17 +41,18 @@ def _escaped_once(name: str, part: str) -> str:
     return "|".join(syntax.escape(syntax.unescape(each)) for each in syntax.split(name, part, "|"))
 
 
-def _pairs(resource_type: str, query_string: str) -> list[tuple[str, str]]:
+def _pairs(resource_type: str, query_string: str) -> Query:
     text = query_string.strip()
     if (prefix := re.match(r"([A-Za-z]*)\?", text)) is not None:
         if prefix[1] not in ("", resource_type):
             problem = f"The criteria {query_string!r} are for {prefix[1]}, not for {resource_type}."
             raise FhirError(Failure.INVALID, problem)
         text = text[prefix.end() :]
+    # Half a surrogate pair, which JSON can smuggle in, becomes what cannot be decoded.
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
-    except ValueError as error:
-        raise FhirError(Failure.INVALID, f"The criteria {query_string!r} cannot be decoded: {error}.") from None
+        pairs = parse_query(text.encode("utf-8", "surrogatepass"))
+    except FhirError as error:
+        raise FhirError(Failure.INVALID, f"The criteria {query_string!r} cannot be decoded: {error}") from None
     if not pairs:
         raise FhirError(Failure.INVALID, f"The criteria {query_string!r} select nothing: name a search parameter.")
     for name, _ in pairs:

@@ -32,7 +32,7 @@ TRANSACTION_SECONDS: Final = 60.0
 
 _FAILURES_OF_ALL: Final = frozenset({Failure.UNAVAILABLE, Failure.OUTCOME_UNKNOWN})
 
-_LANES: Final = 2
+_LANES: Final = 1
 _LONGEST_PAUSE: Final = 0.2
 
 

@@ -12,7 +12,6 @@ from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
-    DuplicateKeyError,
     ExecutionTimeout,
     InvalidOperation,
     NetworkTimeout,
@@ -27,6 +26,8 @@ RETRY_AFTER: Final = {"Retry-After": "5"}
 
 _MAX_TIME_EXPIRED: Final = 50
 _DUPLICATE_KEY: Final = 11000
+_TOO_LARGE: Final = frozenset({388, 10334})
+"""A transaction larger than the cache, a document of more than 16 MiB."""
 
 
 @contextmanager
@@ -49,10 +50,13 @@ def is_transient(error: PyMongoError | DocumentTooLarge) -> bool:
     if isinstance(error, DocumentTooLarge):
         return False
     # A key that is there already was put there by another writer after this transaction took its view of the data.
+    return error.has_error_label("TransientTransactionError") or _DUPLICATE_KEY in _codes(error)
+
+
+def _codes(error: PyMongoError) -> set[int | None]:
+    """Return MongoDB's codes of what failed."""
     rows = error.details["writeErrors"] if isinstance(error, BulkWriteError) else ()
-    if isinstance(error, DuplicateKeyError) or any(row["code"] == _DUPLICATE_KEY for row in rows):
-        return True
-    return error.has_error_label("TransientTransactionError")
+    return {row["code"] for row in rows} | {error.code if isinstance(error, OperationFailure) else None}
 
 
 def write_failure(error: PyMongoError | DocumentTooLarge, *, committing: bool) -> FhirError:
@@ -64,6 +68,8 @@ def write_failure(error: PyMongoError | DocumentTooLarge, *, committing: bool) -
     if isinstance(error, DocumentTooLarge):
         # The driver finds this out before it sends anything, and counts it as no failure of the database.
         return FhirError(Failure.TOO_LARGE, "The resource and its index entries are larger than can be stored.")
+    if _TOO_LARGE & _codes(error):
+        return FhirError(Failure.TOO_LARGE, "The change is larger than the database takes at once; make it in parts.")
     if committing and (
         error.has_error_label("UnknownTransactionCommitResult")
         or isinstance(error, ConnectionFailure | NetworkTimeout | WTimeoutError)

@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 Order = Literal["created", "updated", "id"]
 
 _FIELD: Final[dict[Order, str]] = {"created": "n", "updated": "u", "id": "_id"}
-_READ_LANES: Final = 2
+_READ_LANES: Final = 1
 _SNAPSHOT_UNAVAILABLE: Final = 246
 
 

@@ -18,6 +18,10 @@ from fhirhub.store.stamp import format_instant, instant_of
 MAX_RESOURCE_BYTES: Final = 15 * 1024 * 1024
 """Largest resource that is stored: MongoDB allows 16 MiB for a document, index entries included."""
 
+# What BSON adds to the text of a token; what a date entry takes with the longest code of a parameter.
+_TOKEN_BYTES: Final = 14
+_DATE_BYTES: Final = 80
+
 _SET_BY_SERVER: Final = frozenset({"resourceType", "id", "meta"})
 _META_SET_BY_SERVER: Final = frozenset({"versionId", "lastUpdated"})
 
@@ -97,7 +101,9 @@ class Draft:
     @property
     def size(self) -> int:
         """Bytes the document will take, roughly."""
-        return len(self.meta) + len(self.rest) + sum(map(len, self.entries.tokens)) + 64 * len(self.entries.dates)
+        tokens, dates = self.entries.tokens, self.entries.dates
+        entries = len("".join(tokens).encode()) + _TOKEN_BYTES * len(tokens) + _DATE_BYTES * len(dates)
+        return len(self.meta) + len(self.rest) + entries
 
     def content(self, logical_id: str, version: int, stamp: int) -> bytes:
         """Return the JSON as it will be served for one version."""

@@ -1,11 +1,11 @@
-"""The companions `_x` of primitives, the nulls they pair with, and choices, which companions take part in.
+"""The companions `_x` of primitives, and the nulls they pair with.
 
 https://hl7.org/fhir/R4/json.html#primitive
 """
 
 from typing import Any
 
-from fhirhub.definitions import Element, TypeDefinition, r4
+from fhirhub.definitions import Element, r4
 from fhirhub.validation.faults import (
     Check,
     Faults,
@@ -14,7 +14,6 @@ from fhirhub.validation.faults import (
     below,
     fault,
     json_type,
-    missing_choice,
     not_an_array,
     wrong_json_type,
 )
@@ -31,28 +30,6 @@ def has_companion(element: Element) -> bool:
     """Whether JSON can hold `_x` beside the element `x`: a primitive that may have extensions."""
     definition = r4().type(element.type)
     return definition.kind == "primitive-type" and "extension" in definition.elements and not element.is_attribute
-
-
-def choice_of(definition: TypeDefinition) -> dict[str, str]:
-    """Return the choice that each JSON name belongs to, the companions of primitives included."""
-    return {
-        prefix + element.name: choice
-        for choice, members in definition.choices.items()
-        for element in members
-        for prefix in ("", "_")
-    }
-
-
-def choice_faults(definition: TypeDefinition, names: frozenset[str], found: Faults | None) -> Faults | None:
-    """Add to `found` each choice of which more than one member is among `names`, or none though one is required."""
-    for choice, members in definition.choices.items():
-        present = [element.name for element in members if element.name in names or "_" + element.name in names]
-        if len(present) > 1:
-            text = f"{definition.name}.{choice}[x] can be given once, here it is given as {' and as '.join(present)}."
-            found = (found or []) + fault("choice", "structure", text, present[1])
-        elif not present and choice in definition.required_choices:
-            found = (found or []) + missing_choice(definition, choice)
-    return found
 
 
 def without_paired_nulls(found: Faults, companion: Any) -> Faults | None:

@@ -11,7 +11,9 @@ from functools import cache
 from typing import Any, Final
 
 from fhirhub.definitions import r4
+from fhirhub.model.reference import ID_PATTERN
 from fhirhub.validation.faults import Check, Faults, Scope, bad_value, shown, wrong_json_type
+from fhirhub.validation.seen import Recognise, Seen, never
 
 MAX_TEXT: Final = 1024 * 1024
 """Most characters of a string (https://hl7.org/fhir/R4/datatypes.html#string)."""
@@ -21,6 +23,9 @@ MAX_DIGITS: Final = 34
 
 MAX_EXPONENT: Final = 307
 """Greatest power of ten of a decimal, either way: what a double can hold; the official examples use 245."""
+
+MOST_SEEN: Final = 4096
+"""How many strings of one type are remembered."""
 
 _FEW_DIGITS: Final = 18
 _BLANKS_BUT_SPACE: Final = re.compile(r"[\t\r\n]")
@@ -39,7 +44,7 @@ _NO_URI: Final = re.compile(r"[\s<>\"]")
 
 _YEAR: Final = "([0-9]([0-9]([0-9][1-9]|[1-9]0)|[1-9]00)|[1-9]000)"
 
-# What nearly all dates and times look like, quickly recognised; the others meet the definitions' own patterns.
+# What nearly all strings of these types look like, quickly recognised; the others meet the definitions' own patterns.
 _DAY: Final = "(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
 _USUAL_DATE: Final = re.compile(_DAY)
 _USUAL_TIME: Final = re.compile(
@@ -80,6 +85,26 @@ def primitive_check(name: str) -> Check:
     if name in {"date", "dateTime", "instant"}:
         return _calendar(name, pattern)
     return _pattern(name, pattern)
+
+
+@cache
+def _seen(name: str) -> Seen:
+    return Seen(MOST_SEEN)
+
+
+@cache
+def usual_string(name: str) -> Recognise:
+    """Return what recognises usual strings of a primitive type at once; none is recognised that its check refuses."""
+    match name:
+        case "string" | "uri" | "code":
+            return _seen(name).recognise
+        case "date":
+            return _USUAL_DATE.fullmatch
+        case "dateTime" | "instant":
+            return _USUAL_TIME.fullmatch
+        case "id":
+            return ID_PATTERN.fullmatch
+    return never
 
 
 def _quicker(regex: str) -> str:
@@ -137,8 +162,11 @@ def _unusual_decimal(value: Decimal) -> Faults | None:
 
 
 def _text(name: str) -> Check:
+    remember = _seen(name).remember
+
     def check(value: Any, scope: Scope) -> Faults | None:
         if type(value) is str and value and value.isprintable() and len(value) <= MAX_TEXT:
+            remember(value)
             return None
         return _refuse_text(name, value)
 
@@ -158,9 +186,11 @@ def _refuse_text(name: str, value: Any) -> Faults | None:
 
 def _uri(name: str) -> Check:
     is_wrong = _NO_URI.search
+    remember = _seen(name).remember
 
     def check(value: Any, scope: Scope) -> Faults | None:
         if type(value) is str and value and value.isprintable() and not is_wrong(value):
+            remember(value)
             return None
         return _refuse_uri(name, value)
 
@@ -178,9 +208,11 @@ def _refuse_uri(name: str, value: Any) -> Faults | None:
 
 def _code(pattern: re.Pattern[str]) -> Check:
     fullmatch = pattern.fullmatch
+    remember = _seen("code").remember
 
     def check(value: Any, scope: Scope) -> Faults | None:
         if type(value) is str and value and value.isprintable() and " " not in value:
+            remember(value)
             return None
         return _refuse_pattern("code", value, fullmatch)
 
@@ -207,11 +239,8 @@ def _refuse_pattern(name: str, value: Any, matches: Callable[[str], object]) -> 
 
 def _calendar(name: str, pattern: re.Pattern[str]) -> Check:
     fullmatch = pattern.fullmatch
-    is_usual = (_USUAL_DATE if name == "date" else _USUAL_TIME).fullmatch
 
     def check(value: Any, scope: Scope) -> Faults | None:
-        if type(value) is str and is_usual(value):
-            return None
         if type(value) is not str or not fullmatch(value):
             return _refuse_pattern(name, value, fullmatch)
         # Every month has 28 days.

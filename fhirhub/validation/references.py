@@ -4,21 +4,36 @@ https://hl7.org/fhir/R4/references.html#literal
 """
 
 import re
+from functools import cache
 from typing import Any, Final
 
 from fhirhub.definitions import r4
 from fhirhub.model.reference import ID_PATTERN, parse_reference
 from fhirhub.validation.faults import Check, Faults, Scope, a, either, fault, shown, suggestion
 from fhirhub.validation.primitives import primitive_check
+from fhirhub.validation.seen import Recognise, Seen
 
 ANY: Final = "Resource"
+
+MOST_SEEN: Final = 256
+"""How many references are remembered for each set of target types (there are some three hundred such sets)."""
 
 _CONTENT: Final = frozenset({"reference", "_reference", "identifier", "display", "_display", "extension"})
 _BLANK: Final = re.compile(r"\s")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
 _UUID: Final = re.compile(r"urn:uuid:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _OID: Final = re.compile(r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+")
-_CONDITIONAL: Final = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?\S+=\S*")
+_CONDITIONAL: Final = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?[^\s=]+=\S*")
+
+
+def usual_literal(targets: tuple[str, ...]) -> Recognise:
+    """Return what recognises literal references to `targets` that were right wherever they stood."""
+    return _seen(targets).recognise
+
+
+@cache
+def _seen(targets: tuple[str, ...]) -> Seen:
+    return Seen(MOST_SEEN)
 
 
 def literal_check(targets: tuple[str, ...]) -> Check:
@@ -28,11 +43,13 @@ def literal_check(targets: tuple[str, ...]) -> Check:
     allowed = frozenset(definitions.resource_types if open_ended else targets)
     is_id = ID_PATTERN.fullmatch
     text = primitive_check("string")
+    remember = _seen(targets).remember
 
     def check(value: Any, scope: Scope) -> Faults | None:
         if type(value) is str:
             head, _, tail = value.partition("/")
             if (head in allowed and is_id(tail)) or _UUID.fullmatch(value):
+                remember(value)
                 return None
         return text(value, scope) or _examine(value, scope, allowed)
 
@@ -43,13 +60,13 @@ def _examine(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None
     """Check every literal reference that is not simply `Type/id`."""
     if value.startswith("#"):
         return _examine_fragment(value, scope, allowed)
-    if _BLANK.search(value):
-        return _malformed(value, "it contains blanks")
     conditional = _CONDITIONAL.fullmatch(value)
     if conditional:
         if not scope.conditional_references:
             return _malformed(value, "a search in place of an id is for entries of a transaction only")
         return _examine_type(conditional["type"], value, allowed)
+    if _BLANK.search(value):
+        return _malformed(value, "it contains blanks")
     restful = parse_reference(value)
     if restful is not None:
         # What stands on another server may be no FHIR at all: its path need not name a resource type.

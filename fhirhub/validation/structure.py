@@ -4,12 +4,16 @@ https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/R4/elementdefinition.htm
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from fhirhub.definitions import Element, TypeDefinition, r4
-from fhirhub.validation import bindings, companions, extensions, faults, narrative, references, resources
+from fhirhub.validation import bindings, companions, completeness, extensions, faults, narrative, references, resources
 from fhirhub.validation.faults import LIMIT, Check, Faults, Scope, below
-from fhirhub.validation.primitives import primitive_check
+from fhirhub.validation.primitives import primitive_check, usual_string
+from fhirhub.validation.seen import Recognise, never
+
+MOST_SHAPES: Final = 256
+"""How many sequences of names of one type are remembered as complete."""
 
 
 class Elements(dict[str, Check | None]):
@@ -35,6 +39,29 @@ class Elements(dict[str, Check | None]):
             return None
         self[name] = check
         return check
+
+
+class UsualStrings(dict[str, Recognise]):
+    """What recognises nearly every right string of an element without a call of Python code; others are checked."""
+
+    def __init__(self, definition: TypeDefinition, targets: tuple[str, ...]) -> None:
+        super().__init__()
+        self._definition = definition
+        self._targets = targets
+
+    def __missing__(self, name: str) -> Recognise:
+        element = self._definition.elements.get(name)
+        if element is None or element.is_array or _needs_siblings(self._definition, name):
+            return never
+        codes = r4().value_sets[element.binding] if element.binding else None
+        if codes is not None and element.type == "code":
+            recognise: Recognise = codes.__contains__
+        elif self._definition.name == "Reference" and name == "reference":
+            recognise = references.usual_literal(self._targets)
+        else:
+            recognise = usual_string(element.type) if element.binding is None else never
+        self[name] = recognise
+        return recognise
 
 
 def _needs_siblings(definition: TypeDefinition, name: str) -> bool:
@@ -97,17 +124,18 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
     """
     definition = r4().type(type_name)
     elements = Elements(definition, targets)
-    required = tuple(element.name for element in definition.elements.values() if element.min)
-    choice_of = companions.choice_of(definition)
-    choices = frozenset(choice_of)
-    required_choices = frozenset(definition.required_choices)
-    demands = bool(required or choices)
+    usual = UsualStrings(definition, targets)
+    demands = bool(definition.choices) or any(element.min for element in definition.elements.values())
+    # Whether all is there that must be, and no choice twice, depends on the names alone, and these repeat.
+    complete: set[tuple[str, ...]] = set()
 
     def check(value: Any, scope: Scope) -> Faults | None:
         if type(value) is not dict:
             return faults.wrong_json_type(value, "an object")
         found: Faults | None = None
         for name, item in value.items():
+            if type(item) is str and usual[name](item):
+                continue
             element = elements[name]
             if element is not None:
                 wrong = element(item, scope)
@@ -117,15 +145,12 @@ def object_check(type_name: str, targets: tuple[str, ...] = ()) -> Check:
                 found = below(name, wrong, found)
                 if len(found) > LIMIT:
                     return found
-        if demands:
-            for name in required:
-                if name not in value and "_" + name not in value:
-                    found = (found or []) + faults.missing(definition, name)
-            if choices:
-                names = choices.intersection(value)
-                given = {choice_of[name] for name in names}
-                if len(given) != len(names) or not required_choices <= given:
-                    found = companions.choice_faults(definition, names, found)
+        if demands and (names := tuple(value)) not in complete:
+            lacking = completeness.lacking(definition, names)
+            if lacking:
+                return (found or []) + lacking
+            if found is None and len(complete) < MOST_SHAPES:
+                complete.add(names)
         return found if value else faults.empty_object()
 
     return check

@@ -68,8 +68,10 @@ class Running:
 
     def wait(self) -> tuple[int, str]:
         """Wait for its end; return its exit status and the rest of its standard output."""
-        output, _ = self.process.communicate(timeout=SECONDS)
-        return self.process.returncode, output
+        # Not communicate(): it passes over what was read ahead of the last line.
+        assert self.process.stdout is not None
+        output = self.process.stdout.read()
+        return self.process.wait(SECONDS), output
 
     def descendants(self) -> set[int]:
         """The process ids of everything it has started, and of what these have started."""
@@ -111,7 +113,9 @@ def started(
                 process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
-        process.communicate()
+        assert process.stdout is not None
+        process.stdout.close()
+        process.wait()
 
 
 def alive(pids: set[int]) -> set[int]:

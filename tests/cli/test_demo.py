@@ -11,7 +11,7 @@ from fhirhub.demo import generate, summary
 from tests.cli.commands import Running, alive, eventually, started
 
 QUIET = {"MONGOD_CACHE_GB": "0.25", "PORT": "0"}
-PATIENTS, YEARS = 4, 3
+PATIENTS, YEARS = 5, 8
 
 
 def welcome(command: Running) -> tuple[str, dict[str, int], list[str]]:
@@ -32,7 +32,7 @@ def test_demo_loads_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
     bundles = list(generate(PATIENTS, years=YEARS))
     with started(*arguments, cwd=tmp_path, settings=QUIET) as command:
         url, counts, _ = welcome(command)
-        assert "loading an invented population of 4 people" in command.errors
+        assert "loading an invented population of 5 people" in command.errors
         assert counts == summary(bundles)
         pids = command.descendants()
         read = requests.get(f"{url}/Patient/demo-p0001", timeout=30).json()
@@ -60,7 +60,7 @@ def test_demo_loads_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
         requests.delete(f"{again}/Patient/demo-p0002", timeout=30)
         command.end(signal.SIGTERM)
 
-    more = ("demo", "--patients", PATIENTS, "--years", YEARS + 4, "--data", "db")
+    more = ("demo", "--patients", PATIENTS, "--years", YEARS + 2, "--data", "db")
     with started(*more, cwd=tmp_path, settings=QUIET) as command:
         _, counts, _ = welcome(command)
         assert "loading" in command.errors

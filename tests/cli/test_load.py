@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import termios
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,7 @@ def test_load_reports_every_refusal_and_loads_the_rest(tmp_path: Path, mongodb_u
     data.mkdir()
     some_of_everything(data)
     to = {"MONGODB_URI": mongodb_uri, "DATABASE": database_name}
-    answer = fhirhub("load", "data", "--report", "report.ndjson", cwd=tmp_path, settings=to)
+    answer = fhirhub("load", "data", "--workers", "1", "--report", "report.ndjson", cwd=tmp_path, settings=to)
     assert answer.returncode == 1
     assert documents(mongodb_uri, database_name, "Patient").keys() == {"bundle", "xml", "row-1", "row-3", "zipped"}
 
@@ -77,7 +78,7 @@ def test_load_reports_every_refusal_and_loads_the_rest(tmp_path: Path, mongodb_u
 
     (data / "packed.zip").unlink()
     (data / "rows.ndjson").write_bytes(encode(patient("row-1")))
-    again = fhirhub("load", "data", cwd=tmp_path, settings=to)
+    again = fhirhub("load", "data", "--workers", "1", cwd=tmp_path, settings=to)
     assert again.returncode == 0
     table = {line.split()[0]: line.split()[1:] for line in again.stdout.splitlines() if line}
     assert table["Patient"] == ["0", "0", "3", "0"]
@@ -87,8 +88,9 @@ def test_load_reports_every_refusal_and_loads_the_rest(tmp_path: Path, mongodb_u
 def test_load_shows_its_progress_on_a_terminal(tmp_path: Path, mongodb_uri: str, database_name: str) -> None:
     (tmp_path / "rows.ndjson").write_bytes(b"\n".join(encode(patient(f"r{number}")) for number in range(10)))
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))
     to = {"MONGODB_URI": mongodb_uri, "DATABASE": database_name}
-    with started("load", "rows.ndjson", cwd=tmp_path, stderr=theirs, settings=to) as command:
+    with started("load", "rows.ndjson", "--workers", "1", cwd=tmp_path, stderr=theirs, settings=to) as command:
         os.close(theirs)
         shown = b""
         while True:
@@ -105,7 +107,9 @@ def test_load_shows_its_progress_on_a_terminal(tmp_path: Path, mongodb_uri: str,
 
 def test_load_starts_and_ends_the_embedded_mongod(tmp_path: Path) -> None:
     (tmp_path / "p.json").write_bytes(encode(patient("p")))
-    answer = fhirhub("load", "p.json", "--data", "db", cwd=tmp_path, settings={"MONGOD_CACHE_GB": "0.25"})
+    answer = fhirhub(
+        "load", "p.json", "--workers", "1", "--data", "db", cwd=tmp_path, settings={"MONGOD_CACHE_GB": "0.25"}
+    )
     assert answer.returncode == 0, answer.stderr
     assert "end of life" in answer.stderr
     named = os.environ.get("FHIRHUB_MONGOD")
@@ -114,7 +118,9 @@ def test_load_starts_and_ends_the_embedded_mongod(tmp_path: Path) -> None:
         assert mongod.owned
         assert documents(mongod.uri, "fhirhub", "Patient").keys() == {"p"}
         (tmp_path / "p.json").write_bytes(encode(patient("q")))
-        attached = fhirhub("load", "p.json", "--data", "db", cwd=tmp_path, settings={"MONGOD_CACHE_GB": "0.25"})
+        attached = fhirhub(
+            "load", "p.json", "--workers", "1", "--data", "db", cwd=tmp_path, settings={"MONGOD_CACHE_GB": "0.25"}
+        )
         assert attached.returncode == 0, attached.stderr
         assert documents(mongod.uri, "fhirhub", "Patient").keys() == {"p", "q"}
 
@@ -147,10 +153,10 @@ def test_load_interrupted_leaves_whole_chunks_and_says_so(
     pids = long_load.descendants()
     long_load.interrupt()
     status, output = long_load.wait()
-    assert status == 130
+    assert status == 130, long_load.errors
     assert "interrupted" in long_load.errors
     assert "Traceback" not in long_load.errors
-    assert not alive(pids)
+    assert eventually(lambda: not alive(pids))
     chunks = whole_chunks(documents(mongodb_uri, database_name, "Patient"))
     assert 2 <= chunks < 60
     # What it says is what is there.

@@ -74,7 +74,7 @@ def test_workers_of_load_is_not_the_setting_of_the_web_workers() -> None:
         (("serve",), {"PROT": "8080"}, "did you mean FHIRHUB_PORT"),
         (("load", "nowhere.json"), {}, "nowhere.json"),
         (("load", ".", "--report", "no/such/folder"), {}, "no/such/folder"),
-        (("serve", "--mongod", "no-mongod"), {}, "no-mongod"),
+        (("serve", "--port", "0", "--mongod", "no-mongod"), {}, "no-mongod"),
         (("load", ".", "--mongodb-uri", "mysql://x"), {}, "mongodb://"),
     ],
 )

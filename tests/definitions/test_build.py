@@ -128,7 +128,7 @@ def test_attribute_of_xml_is_marked() -> None:
     ],
 )
 def test_value_set_is_expanded_by_code_system(include: list[Json], codes: Json) -> None:
-    package = {
+    package: dict[str, Json] = {
         "v": {"resourceType": "ValueSet", "url": "http://e.org/v", "compose": {"include": include}},
         "s": {
             "resourceType": "CodeSystem",

@@ -34,7 +34,7 @@ class OneCode:
         return (coded, type_name, value_set) == ("female", "code", "urn:vs")
 
     def subsumes(self, general: dict[str, Any], specific: dict[str, Any]) -> bool | None:
-        return general["code"] <= specific["code"]
+        return str(general["code"]) <= str(specific["code"])
 
 
 def test_resolve_finds_contained_resources_and_the_container() -> None:

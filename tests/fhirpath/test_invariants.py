@@ -14,6 +14,7 @@ _EMPTY_NARRATIVES = (
     "ActivityDefinition-blood-tubes-supply",
     "ActivityDefinition-heart-valve-replacement",
     "EventDefinition-example",
+    "Questionnaire-zika-virus-exposure-assessment",
 )
 _BASELESS_MODELS = ("Definition", "Event", "FiveWs", "Request")
 BROKEN = {

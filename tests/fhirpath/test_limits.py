@@ -1,6 +1,7 @@
 """Expressions from outside cannot take the server down: syntax, types, patterns, amounts of work."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -115,10 +116,8 @@ REGEXES = st.recursive(
 @example("((a|b)+c)+$", "ab" * 500)
 def test_any_pattern_ends_soon(regex: str, text: str) -> None:
     begun = time.process_time()
-    try:
+    with suppress(FhirPathError):
         pattern.search(regex, text)
-    except FhirPathError:
-        pass
     assert time.process_time() - begun < 5
 
 
@@ -147,35 +146,112 @@ def test_expression_that_would_take_too_much_is_refused(text: str) -> None:
 
 
 TOKENS = st.sampled_from(
-    ["Patient", "name", "given", "active", "value", "'a'", "1", "2.5", "@2020", "@T10:00", "{}", "true", "$this", "$index",
-     "%resource", "(", ")", "[0]", ".", " | ", " + ", " - ", " and ", " or ", " = ", " ~ ", " < ", " is ", " as ", " in ",
-     "where(", "select(", "exists()", "first()", "count()", "iif(", ", ", "toString()", "type()", "descendants()", "not()",
-     " 'mg'", " days", "String", "lowBoundary()", "length()", "round(1)", "sort(", "aggregate(", "resolve()", "abs()"]
-)  # fmt: skip
+    [
+        "Patient",
+        "name",
+        "given",
+        "active",
+        "value",
+        "'a'",
+        "1",
+        "2.5",
+        "@2020",
+        "@T10:00",
+        "{}",
+        "true",
+        "$this",
+        "$index",
+        "%resource",
+        "(",
+        ")",
+        "[0]",
+        ".",
+        "|",
+        "+",
+        "-",
+        "and",
+        "or",
+        "=",
+        "~",
+        "<",
+        "is",
+        "as",
+        "in",
+        "where(",
+        "select(",
+        "exists()",
+        "first()",
+        "count()",
+        "iif(",
+        ",",
+        "toString()",
+        "type()",
+        "descendants()",
+        "not()",
+        "'mg'",
+        "days",
+        "String",
+        "lowBoundary()",
+        "length()",
+        "round(1)",
+        "sort(",
+        "aggregate(",
+        "resolve()",
+        "abs()",
+    ]
+)
+TEXTS = st.tuples(st.sampled_from(["", " "]), st.lists(TOKENS, max_size=14)).map(lambda x: x[0].join(x[1]))
 
 
-@given(st.lists(TOKENS, max_size=14).map("".join), st.sampled_from([None, "Patient"]))
+@given(TEXTS, st.sampled_from([None, "Patient"]))
 def test_any_expression_fails_with_a_fhirpath_error_only(text: str, context_type: str | None) -> None:
-    try:
+    with suppress(FhirPathError):
         compile_expression(text, context_type).evaluate(PATIENT)
-    except FhirPathError:
-        pass
 
 
+SHAPE_SENSITIVE = [
+    "name.given.upper()",
+    "birthDate + 1 day",
+    "birthDate < today()",
+    "active and active",
+    "-birthDate.toString().length()",
+    "link.other.resolve()",
+    "link.where(other.resolve() is Patient)",
+    "extension('u').value",
+    "contained.id",
+    "text.`div`.htmlChecks()",
+    "birthDate.lowBoundary()",
+    "name.family & 'x'",
+    "(name | contained).count()",
+    "descendants().where($this = 'x').count()",
+    "birthDate ~ @2020",
+    "name.family.join(',')",
+    "managingOrganization.resolve().name",
+    "children().distinct().count()",
+    "name.sort(family)",
+    "birthDate.toString() + '1'",
+    "active.toInteger() * 2",
+    "birthDate.toDateTime()",
+    "multipleBirth + 1",
+    "multipleBirth as integer",
+]
 SCALARS = st.sampled_from([None, True, 5, "x", "2020-01-01", {}, [], {"value": "x"}, [1], {"reference": 5}])
 
 
 @given(SCALARS, SCALARS, SCALARS)
 def test_resources_of_the_wrong_shape_fail_with_a_fhirpath_error_only(one: Any, two: Any, three: Any) -> None:
-    patient = {"resourceType": "Patient", "name": one, "birthDate": two, "active": three, "link": [{"other": one}],
-               "extension": [two], "contained": [three], "text": {"div": one}, "managingOrganization": two}  # fmt: skip
-    for text in ("name.given.upper()", "birthDate + 1 day", "birthDate < today()", "active and active", "-birthDate.length()",
-                 "link.other.resolve()", "link.where(other.resolve() is Patient)", "extension('u').value", "contained.id",
-                 "text.`div`.htmlChecks()", "birthDate.lowBoundary()", "name.family & 'x'", "(name | contained).count()",
-                 "descendants().where($this = 'x').count()", "birthDate ~ @2020", "name.family.join(',')",
-                 "managingOrganization.resolve().name", "children().distinct().count()", "name.sort(family)",
-                 "birthDate.toString() + '1'", "active.toInteger() * 2", "birthDate.toDateTime()"):  # fmt: skip
-        try:
+    patient = {
+        "resourceType": "Patient",
+        "name": one,
+        "birthDate": two,
+        "active": three,
+        "link": [{"other": one}],
+        "extension": [two],
+        "contained": [three],
+        "text": {"div": one},
+        "multipleBirthInteger": two,
+        "managingOrganization": two,
+    }
+    for text in SHAPE_SENSITIVE:
+        with suppress(FhirPathError):
             compile_expression(text, "Patient").evaluate(patient)
-        except FhirPathError:
-            pass

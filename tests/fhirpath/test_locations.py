@@ -26,7 +26,10 @@ def located(node: Node) -> Any:
     assert node.key is not None
     container = node.parent.value if isinstance(node.parent.value, dict) else companion(node.parent)
     found = container.get(node.key) if container is not None else None
-    return found[node.index] if node.index is not None and found is not None else found
+    if node.index is None or found is None:
+        return found
+    # The values of a primitive can end before their companions do.
+    return found[node.index] if node.index < len(found) else None
 
 
 def one(expression: str) -> Node:
@@ -85,7 +88,7 @@ def test_root_stands_nowhere() -> None:
 
 def test_every_descendant_is_what_stands_at_its_place() -> None:
     nodes = list(descendants(root_node(PATIENT)))
-    assert len(nodes) == 22
+    assert len(nodes) == 21
     assert all(located(node) is node.value for node in nodes)
 
 
@@ -106,9 +109,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["name", "_name", "given", "_given", "valueString", "id", "extension", "contained", "resourceType"]
-            ),
+            st.sampled_from(["name", "_name", "given", "_given", "valueString", "id", "extension", "resourceType"]),
             inner,
             max_size=4,
         )

@@ -1,6 +1,7 @@
 """The expressions of all search parameters of R4: they compile, and the fast way finds what the general way finds."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -146,3 +147,32 @@ def test_select_copes_with_json_of_the_wrong_shape(observation: Json) -> None:
 def test_a_misspelt_element_of_a_custom_parameter_is_refused() -> None:
     with pytest.raises(FhirPathError, match="HumanName has no element famly"):
         compile_expression("Patient.name.famly", "Patient")
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        (["1 g", "1.0 g", "2 g"], ["1", "2"]),
+        (["1 g", "1000 mg", "1 mg"], ["1", "1"]),
+        (["1 g", "<1 g", "1 g"], ["1", "1"]),
+    ],
+)
+def test_quantities_that_mean_the_same_are_selected_once(values: list[str], kept: list[str]) -> None:
+    components = []
+    for text in values:
+        number, unit = text.removeprefix("<").split()
+        quantity = {"value": Decimal(number), "system": "http://unitsofmeasure.org", "code": unit}
+        components.append({"valueQuantity": quantity | ({"comparator": "<"} if text.startswith("<") else {})})
+    observation = {"resourceType": "Observation", "component": components}
+    expression = compile_expression("Observation.component.value.ofType(Quantity) | Observation.value", "Observation")
+    assert expression.is_plain
+    assert [str(value["value"]) for _, value in expression.select(observation)] == kept
+    assert [str(node.value["value"]) for node in expression.evaluate(observation)] == kept
+
+
+def test_times_that_mean_the_same_are_selected_once() -> None:
+    items = [{"valueDateTime": t} for t in ("2024-01-01T10:00:00Z", "2024-01-01T12:00:00+02:00", "2024-01-01")]
+    observation = {"resourceType": "Observation", "component": items}
+    expression = compile_expression("(Observation.component.value | Observation.value) as dateTime", "Observation")
+    assert expression.is_plain
+    assert [value for _, value in expression.select(observation)] == ["2024-01-01T10:00:00Z", "2024-01-01"]

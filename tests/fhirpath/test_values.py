@@ -49,6 +49,8 @@ def test_sum_of_date_and_duration_is(text: str, expected: list[str]) -> None:
         ("@2024 = @2024-01", []),
         ("@2024 = @2025-01", [False]),
         ("@2024 < @2025-01", [True]),
+        ("@2023-12-31T23:59:59.999999999999999999 < @2024", [True]),
+        ("@T10:00:00.000000000000000001 > @T10:00:00", [True]),
         ("@2024-02-29 < @2024-02-29T10:00:00Z", []),
         ("@2024-02-27 < @2024-02-29T10:00:00Z", [True]),
         ("@2024-02-29T10:00:00Z = @2024-02-29T12:00:00+02:00", [True]),
@@ -95,9 +97,7 @@ def temporals(draw: st.DrawFn) -> dates.Temporal:
 
 
 @given(temporals(), temporals())
-def test_comparison_of_dates_is_antisymmetric_and_agrees_with_the_key(
-    left: dates.Temporal, right: dates.Temporal
-) -> None:
+def test_comparison_of_dates_agrees_with_its_reverse_and_the_key(left: dates.Temporal, right: dates.Temporal) -> None:
     order, reverse = dates.compare(left, right), dates.compare(right, left)
     assert order == (None if reverse is None else -reverse)
     assert (order == 0) == (dates.equality_key(left) == dates.equality_key(right))
@@ -150,6 +150,32 @@ def test_quantities_are(text: str, expected: list[Any]) -> None:
 def test_quantity_with_a_comparator_is_equal_to_none() -> None:
     observation = {"resourceType": "Observation", "valueQuantity": {"value": 5, "comparator": "<", "unit": "mg"}}
     assert compile_expression("value < 6 'mg'", "Observation").evaluate(observation) == []
+
+
+UCUM = "http://unitsofmeasure.org"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "text", "expected"),
+    [
+        ({"value": 4, "system": UCUM, "code": "min"}, "value = 4 minutes", [True]),
+        ({"value": 1, "system": UCUM, "code": "a"}, "value = 1 year", [True]),
+        ({"value": 1, "system": UCUM, "code": "a"}, "value.toString()", ["1 year"]),
+        ({"value": 1, "system": UCUM, "code": "a"}, "@2024-02-29 + value", ["2025-02-28"]),
+        ({"value": Decimal("1.50"), "unit": "gram", "system": UCUM, "code": "g"}, "value.toString()", ["1.50 'g'"]),
+        ({"value": 5, "unit": "m"}, "value = 5 'm'", [False]),
+        ({"value": 5, "unit": "m"}, "value < 6 'm'", []),
+        ({"value": 5, "unit": "m"}, "value <= value", [True]),
+        ({"value": 5, "unit": "m"}, "value.toQuantity() | -value | value + value", []),
+        ({"value": 5, "unit": "m"}, "value.convertsToQuantity()", [False]),
+        ({"unit": "m"}, "value = value", [True]),
+    ],
+)
+def test_quantity_of_a_resource_converts_when_it_is_ucum(
+    quantity: dict[str, Any], text: str, expected: list[Any]
+) -> None:
+    observation = {"resourceType": "Observation", "valueQuantity": quantity}
+    assert [node.value for node in compile_expression(text, "Observation").evaluate(observation)] == expected
 
 
 @given(st.text(alphabet="mgsL/.123()[]{}-%d", max_size=12))

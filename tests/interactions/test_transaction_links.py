@@ -62,7 +62,7 @@ def test_reference_is_rewritten_at_every_depth(hub: HubClient) -> None:
     assert resource["_status"]["extension"][0]["valueReference"] == {"reference": patient_id}
 
 
-def test_uri_elements_that_are_full_urls_are_rewritten_and_names_are_not(hub: HubClient) -> None:
+def test_uri_elements_that_are_full_urls_are_rewritten_and_others_are_not(hub: HubClient) -> None:
     resource, patient_id = linked(
         hub,
         {
@@ -81,7 +81,7 @@ def test_uri_elements_that_are_full_urls_are_rewritten_and_names_are_not(hub: Hu
         },
     )
     values = [next(value for name, value in each.items() if name != "url") for each in resource["extension"]]
-    assert values == [patient_id] * 4 + [URN, f"see {URN}", f"{URN}/more"]
+    assert values == [patient_id] * 2 + [URN] * 3 + [f"see {URN}", f"{URN}/more"]
     assert resource["identifier"] == [{"system": "urn:ietf:rfc:3986", "value": URN}]
 
 
@@ -103,22 +103,23 @@ def test_narrative_links_are_rewritten(hub: HubClient) -> None:
 def test_links_of_updates_are_rewritten_at_every_depth(hub: HubClient, form: str) -> None:
     """Also those at the root of a resource whose id is only found by the criteria."""
     value = unique()
-    response: dict[str, Any] = {
-        "resourceType": "QuestionnaireResponse",
-        "status": "completed",
-        "identifier": {"system": "http://hospital.example/forms", "value": value},
+    manifest: dict[str, Any] = {
+        "resourceType": "DocumentManifest",
+        "status": "current",
+        "identifier": [{"system": "http://hospital.example/manifests", "value": value}],
+        "content": [{"reference": "Patient/x"}],
     }
-    first = hub.post("QuestionnaireResponse", response)
-    changed = {**response, "questionnaire": URN, "subject": {"reference": URN}}
-    criteria = f"QuestionnaireResponse?identifier=http://hospital.example/forms|{value}"
+    first = hub.post("DocumentManifest", manifest)
+    changed = {**manifest, "source": URN, "subject": {"reference": URN}}
+    criteria = f"DocumentManifest?identifier=http://hospital.example/manifests|{value}"
     if form != "conditional":
         changed["id"] = first.id
-    url = f"QuestionnaireResponse/{first.id}" if form == "plain" else criteria
+    url = f"DocumentManifest/{first.id}" if form == "plain" else criteria
     resource, patient_id = linked(hub, changed, url=url)
     assert resource["id"] == first.id
     assert resource["meta"]["versionId"] == "2"
     assert resource["subject"] == {"reference": patient_id}
-    assert resource["questionnaire"] == patient_id
+    assert resource["source"] == patient_id
 
 
 def test_links_to_updated_deleted_and_found_resources(hub: HubClient) -> None:
@@ -128,7 +129,7 @@ def test_links_to_updated_deleted_and_found_resources(hub: HubClient) -> None:
         entry("PUT", f"Patient/{new}", patient(id=new), "urn:uuid:1"),
         entry("PUT", f"Patient?{mrn(value)}", patient(value, active=True), "urn:uuid:2"),
         entry("PUT", f"Patient?{mrn(unique())}", patient(), "urn:uuid:3"),
-        entry("POST", "Patient", patient(value), "urn:uuid:4", ifNoneExist=mrn(unique())),
+        entry("POST", "Patient", patient(), "urn:uuid:4", ifNoneExist=mrn(unique())),
         entry("POST", "List", {
             "resourceType": "List", "status": "current", "mode": "working",
             "entry": [{"item": {"reference": f"urn:uuid:{number}"}} for number in (1, 2, 3, 4)],
@@ -283,3 +284,12 @@ def test_rewritten_links_are_found_by_search(hub: HubClient) -> None:
     )
     found = hub.get(f"Observation?subject={location(answer.entries[0])}")
     assert [f"Observation/{resource['id']}" for resource in found.resources] == [location(answer.entries[1])]
+
+
+@pytest.mark.parametrize("wrong", [{}, [], 5, {"reference": {}}, {"reference": [URN]}, {"reference": None}], ids=repr)
+def test_what_is_no_reference_is_refused_by_validation(hub: HubClient, wrong: Any) -> None:
+    answer = hub.transaction(
+        entry("POST", "Patient", patient(), URN), entry("POST", "Observation", observation(subject=wrong))
+    )
+    assert (answer.status, answer.issues[0]["severity"]) == (400, "error")
+    assert answer.issues[0]["expression"][0].startswith("Bundle.entry[1].resource.subject")

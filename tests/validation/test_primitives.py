@@ -8,6 +8,9 @@ import pytest
 
 from fhirhub.model.json import decode
 from fhirhub.validation import validate_resource
+from fhirhub.validation.faults import Scope
+from fhirhub.validation.primitives import primitive_check, usual_string
+from fhirhub.validation.seen import Seen
 
 EXTENSION_VALUE = {
     "boolean": "valueBoolean",
@@ -160,6 +163,29 @@ def test_wrong_value_is_refused_at_its_element(type_name: str, value: Any) -> No
 
 def test_every_primitive_of_r4_is_tried() -> None:
     assert RIGHT.keys() == WRONG.keys() == EXTENSION_VALUE.keys()
+
+
+@pytest.mark.parametrize("type_name", EXTENSION_VALUE)
+def test_string_recognised_as_usual_is_one_the_check_accepts(type_name: str) -> None:
+    scope = Scope({}, conditional_references=False)
+    texts = {text for values in (*RIGHT.values(), *WRONG.values()) for text in values if isinstance(text, str)}
+    check, recognises = primitive_check(type_name), usual_string(type_name)
+
+    accepted = {text for text in texts if check(text, scope) is None}
+
+    assert {text for text in texts if recognises(text)} <= accepted
+
+
+def test_seen_strings_are_bounded_in_number_and_length() -> None:
+    seen = Seen(most=10)
+    texts = [str(number) for number in range(1000)]
+
+    for text in (*texts, "x" * 97):
+        seen.remember(text)
+
+    recognised = [text for text in (*texts, "x" * 97) if seen.recognise(text)]
+    assert 0 < len(recognised) <= 10
+    assert recognised[-1] == texts[-1]
 
 
 @pytest.mark.parametrize(

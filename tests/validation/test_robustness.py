@@ -15,10 +15,11 @@ from fhirhub.model.json import decode, encode
 from fhirhub.validation import validate_resource
 from fhirhub.validation.structure import object_check
 
-NAMES = st.sampled_from(
-    "resourceType id meta text div status contained extension url valueString valueReference reference type name given _given "
-    "_birthDate birthDate entry resource parameter part code coding system identifier period start value _value".split()
+WORDS = (
+    "resourceType id meta text div status contained extension url valueString valueReference reference type name given "
+    "_given _birthDate birthDate entry resource parameter part code coding system identifier period start value _value"
 )
+NAMES = st.sampled_from(WORDS.split())
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -34,7 +35,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=10), st.sampled_from(r4().resource_types))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_json_gets_an_answer_that_is_a_valid_outcome(elements: dict[str, Any], resource_type: str) -> None:
     found = validate_resource({**elements, "resourceType": resource_type})
 
@@ -42,7 +43,7 @@ def test_any_json_gets_an_answer_that_is_a_valid_outcome(elements: dict[str, Any
 
 
 @given(VALUES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_value_in_place_of_a_resource_gets_an_answer(value: Any) -> None:
     found = validate_resource(value)
 
@@ -51,7 +52,7 @@ def test_any_value_in_place_of_a_resource_gets_an_answer(value: Any) -> None:
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=10))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_findings_do_not_depend_on_the_source(elements: dict[str, Any]) -> None:
     resource = {**elements, "resourceType": "Patient"}
 
@@ -62,7 +63,7 @@ def test_findings_do_not_depend_on_the_source(elements: dict[str, Any]) -> None:
 
 
 def test_resource_is_not_changed() -> None:
-    content = b'{"resourceType":"Patient","name":[{"given":["A",null],"_given":[null,{"id":"x"}]}],"multipleBirthInteger":1.50}'
+    content = b'{"resourceType":"Patient","name":[{"given":["A",null],"_given":[null,{"id":"x"}]}],"active":1.50}'
     resource = decode(content)
 
     validate_resource(resource)
@@ -89,7 +90,7 @@ def test_every_resource_type_compiles_whole(resource_type: str) -> None:
     # Each element that exists is met with a value that no element can have, so its check is compiled and answers.
     names = [*r4().type(resource_type).elements, "odd"]
 
-    found = validate_resource({"resourceType": resource_type, **dict.fromkeys(names, [])})
+    found = validate_resource({"resourceType": resource_type, **{name: [] for name in names}})
 
     told = {location.removeprefix("/") for issue in found for location in issue.location}
     assert told >= set(names)

@@ -6,6 +6,7 @@ https://hl7.org/fhirpath/#lowboundaryprecision-integer-decimal--date--datetime--
 
 from calendar import monthrange
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from types import MappingProxyType
 from typing import Final
@@ -39,9 +40,9 @@ def _boundary(name: str, high: bool) -> Callable[..., list[Node]]:
             value = _decimal_boundary(Decimal(node.value), digits, high)
             return number(value) if value is not None else []
         if system == "System.Quantity":
-            amount = quantity.from_json(node.value)
+            amount = quantity.convertible(node)
             value = _decimal_boundary(amount.value, digits, high) if amount is not None else None
-            return [Node({**node.value, "value": value}, "System.Quantity")] if value is not None else []
+            return [quantity.node_of(replace(amount, value=value))] if amount is not None and value is not None else []
         if system in _FINEST:
             moment = temporal_of(node, system)
             return _temporal_boundary(moment, digits, high) if moment is not None else []
@@ -117,7 +118,7 @@ def _comparable(items: list[Node], others: list[Node]) -> list[Node]:
     left, right = single(items, "comparable"), single(others, "comparable")
     if left is None or right is None:
         return []
-    amount, other = quantity.from_json(left.value), quantity.from_json(right.value)
+    amount, other = quantity.of_node(left), quantity.of_node(right)
     if amount is None or other is None:
         raise FhirPathError("comparable takes quantities")
     return boolean(quantity.comparable_values(amount, other) is not None)

@@ -67,11 +67,8 @@ def to_text(value: Any, system: str) -> str | None:
             number = Decimal(value)
             return format(number, "f") if abs(number.adjusted()) <= quantity.MAX_EXPONENT else str(number)
         case "System.Quantity":
-            amount = quantity.from_json(value)
-            if amount is None:
-                return None
-            unit = value["unit"] if amount.calendar else f"'{amount.unit}'"
-            return f"{format(amount.value, 'f')} {unit}"
+            unit = f"'{value['code']}'" if "code" in value else value["unit"]
+            return f"{format(Decimal(value['value']), 'f')} {unit}"
     return str(value)
 
 
@@ -89,7 +86,7 @@ def _to_temporal(wanted: str) -> Callable[[Any, str], str | None]:
 def _to_quantity(value: Any, system: str) -> dict[str, Any] | None:
     match system:
         case "System.Quantity":
-            return dict(value) if quantity.from_json(value) is not None else None
+            return dict(value)
         case "System.Integer" | "System.Decimal" | "System.Boolean":
             return quantity.quantity_json(Decimal(value), "1")
         case "System.String":
@@ -110,7 +107,15 @@ Conversion = Callable[[Any, str], Any]
 def _converted(convert: Conversion, items: list[Node], what: str) -> Any:
     node = single(items, what)
     system = _SYSTEM_OF[node.type] if node is not None else None
-    return convert(node.value, system) if node is not None and system is not None else None
+    if node is None or system is None:
+        return None
+    if system == "System.Quantity":
+        amount = quantity.convertible(node)
+        if amount is None:
+            return None
+        if node.type != system:
+            node = quantity.node_of(amount)
+    return convert(node.value, system)
 
 
 def _to(convert: Conversion, name: str) -> Callable[[list[Node]], list[Node]]:
@@ -130,7 +135,7 @@ def _converts_to(convert: Conversion, name: str) -> Callable[[list[Node]], list[
 
 def _in_unit(items: list[Node], unit: list[Node]) -> quantity.Quantity | None:
     raw, wanted = _converted(_to_quantity, items, "toQuantity"), typed(unit, "System.String", "toQuantity")
-    amount = quantity.from_json(raw) if raw is not None else None
+    amount = quantity.convertible(Node(raw, "System.Quantity")) if raw is not None else None
     if amount is None or wanted is None:
         return None
     calendar = wanted in quantity.CALENDAR_UNITS
@@ -148,7 +153,7 @@ def _to_quantity_call(items: list[Node], *unit: list[Node]) -> list[Node]:
     amount = _in_unit(items, unit[0])
     if amount is None:
         return []
-    return [Node(quantity.quantity_json(amount.value, amount.unit, amount.calendar), "System.Quantity")]
+    return [quantity.node_of(amount)]
 
 
 def _converts_to_quantity(items: list[Node], *unit: list[Node]) -> list[Node]:

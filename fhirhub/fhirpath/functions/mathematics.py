@@ -4,6 +4,7 @@ http://hl7.org/fhirpath/N1/#math-1
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, DecimalException
 from types import MappingProxyType
 from typing import Any, Final
@@ -80,8 +81,8 @@ def _sqrt(value: Any) -> Decimal:
 def _abs(items: list[Node]) -> list[Node]:
     node = single(items, "abs")
     if node is not None and _SYSTEM_OF[node.type] == "System.Quantity":
-        amount = quantity.from_json(node.value)
-        return [Node({**node.value, "value": abs(amount.value)}, "System.Quantity")] if amount is not None else []
+        amount = quantity.convertible(node)
+        return [quantity.node_of(replace(amount, value=abs(amount.value)))] if amount is not None else []
     value = _value(items, "abs")
     return [] if value is None else number(abs(value))
 

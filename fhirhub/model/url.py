@@ -23,7 +23,7 @@ def parse_path(path: str) -> tuple[str, ...]:
     One slash at the end is tolerated. Raises FhirError for an empty segment and for bytes that are no UTF-8.
     """
     if not path.isascii():
-        path = _text(_octets(path), "path")
+        path = _text(_octets(path), "path of the URL")
     segments = path[1:].split("/")
     if not segments[-1]:
         segments.pop()
@@ -36,6 +36,9 @@ def parse_path(path: str) -> tuple[str, ...]:
 
 def parse_query(text: str | bytes) -> Query:
     """Decode `a=1&b=2` in its order; `+` is a blank, a parameter without `=` has the value "".
+
+    Arguments:
+        text: bytes, or WSGI's string whose characters are one byte each.
 
     Raises FhirError for broken escapes, bytes that are no UTF-8, NUL characters, more than `MAX_PARAMETERS`.
     """
@@ -70,4 +73,4 @@ def _text(octets: bytes, where: str) -> str:
     try:
         return octets.decode("utf-8")
     except UnicodeDecodeError:
-        raise FhirError(Failure.MALFORMED, f"The {where} of the URL cannot be decoded as UTF-8.") from None
+        raise FhirError(Failure.MALFORMED, f"The {where} cannot be decoded as UTF-8.") from None
