@@ -139,5 +139,8 @@ def _issue(issue: Issue) -> dict[str, Any]:
 
 
 def _shortened(text: str) -> str:
-    """Cut a text that quotes too much of what was sent."""
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    """Cut the middle out of a text that quotes too much of what was sent."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2 - 1
+    return f"{text[:half]}…{text[-half:]}"

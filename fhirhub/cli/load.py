@@ -36,6 +36,11 @@ def run(settings: Settings, namespace: argparse.Namespace) -> int:
         teller.follow(load(chain(others, chunked(read(files))), job, stop=stop))
         for line in teller.summary.lines(time.monotonic() - began):
             sys.stdout.write(f"{line}\n")
+    if teller.too_large and settings.mongodb_uri is None:
+        sys.stderr.write(
+            "fhirhub: a transaction has to fit into about a fifth of the cache of the embedded MongoDB, now "
+            f"{settings.mongod_cache_gb:g} GB; --mongod-cache-gb {settings.mongod_cache_gb * 2:g} takes larger ones.\n"
+        )
     if teller.stopped is None and stop.is_set():
         sys.stderr.write("fhirhub: interrupted. What had been begun is stored whole, the rest is not loaded.\n")
         return INTERRUPTED

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
+from fhirhub.errors import Failure
 from fhirhub.loading import Done, Event, Refusal, Skipped, Summary, outcome, sentences
 from fhirhub.model.json import encode
 
@@ -23,11 +24,15 @@ class Teller:
         total: what the weights of all chunks come to.
         unit: what they count: "B" for bytes, else a word.
         report: where each refusal is written as an OperationOutcome, one a line.
+
+    Afterwards `summary` has the counts, `stopped` why it ended before its end, and `too_large` says whether something
+    was refused for its size.
     """
 
     def __init__(self, total: int, unit: str, report: IO[bytes] | None = None) -> None:
         self.summary = Summary()
         self.stopped: str | None = None
+        self.too_large = False
         self._report = report
         self._bar: tqdm[Any] = tqdm(
             total=total,
@@ -61,6 +66,7 @@ class Teller:
 
     def _refused(self, refusal: Refusal) -> None:
         self.summary.refusals += 1
+        self.too_large |= any(issue.code == Failure.TOO_LARGE.issue_code for issue in refusal.issues)
         for sentence in sentences(refusal):
             _say(f"refused {sentence}")
         if self._report is not None:

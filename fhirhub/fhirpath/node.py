@@ -61,8 +61,8 @@ def companion(node: Node) -> dict[str, Any] | None:
         return None
     container = _container(node.parent)
     raw = container.get("_" + node.key) if container is not None else None
-    if node.index is not None and isinstance(raw, list):
-        raw = raw[node.index] if node.index < len(raw) else None
+    if node.index is not None:
+        raw = raw[node.index] if isinstance(raw, list) and node.index < len(raw) else None
     return raw if isinstance(raw, dict) else None
 
 
@@ -133,7 +133,7 @@ def _append(node: Node, container: dict[str, Any], branch: Branch, out: list[Nod
             out.append(Node(raw, actual_type(branch.type, raw), node, key))
         return
     beside = container.get("_" + key)
-    if type(raw) is list or type(beside) is list:
+    if type(raw) is list or (raw is None and type(beside) is list):
         values = raw if type(raw) is list else []
         besides = beside if type(beside) is list else []
         for index in range(max(len(values), len(besides))):

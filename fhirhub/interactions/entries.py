@@ -135,7 +135,11 @@ def _body(resource: Any, method: str, path: str) -> tuple[Any, str | None]:
         raise FhirError(
             Failure.INVALID, "The Binary of the patch is not base64.", expression=[f"{path}.resource.data"]
         ) from None
-    return decode(data), str(resource.get("contentType", "")).partition(";")[0].strip().lower()
+    try:
+        body = decode(data)
+    except FhirError as error:
+        raise error.within(f"{path}.resource.data") from None
+    return body, str(resource.get("contentType", "")).partition(";")[0].strip().lower()
 
 
 def _split(url: str, base_url: str, path: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:

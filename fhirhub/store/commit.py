@@ -156,6 +156,7 @@ class Commits:
                 # Commit is idempotent: asking again is the only way to learn what happened.
                 if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() > deadline:
                     raise
+                time.sleep(_LONGEST_PAUSE / 10)
                 continue
             return
 

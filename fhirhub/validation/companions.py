@@ -7,6 +7,7 @@ from typing import Any
 
 from fhirhub.definitions import Element, r4
 from fhirhub.validation.faults import (
+    LIMIT,
     Check,
     Faults,
     Scope,
@@ -66,6 +67,8 @@ def companion(element: Element, parent: dict[str, Any], structure: Check, scope:
         wrong = _one(item, beside, structure, scope)
         if wrong is not None:
             found = below(index, wrong, found)
+            if len(found) > LIMIT:
+                break
     return found
 
 

@@ -25,6 +25,17 @@ class Scope:
 
     resource: dict[str, Any]
     conditional_references: bool
+    _contained: dict[str, object] | None = None
+
+    @property
+    def contained(self) -> dict[str, object]:
+        """The `resourceType` of each contained resource by its id."""
+        if self._contained is None:
+            listed = self.resource.get("contained")
+            resources = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+            ids = [(each.get("id"), each.get("resourceType")) for each in resources]
+            self._contained = {logical_id: kind for logical_id, kind in ids if isinstance(logical_id, str)}
+        return self._contained
 
 
 @dataclass(slots=True)
@@ -85,7 +96,7 @@ def suggestion(wrong: object, right: Collection[str]) -> str:
         return f" Allowed: {', '.join(sorted(right))}."
     if isinstance(wrong, str):
         known = {name.lower(): name for name in right}
-        near = get_close_matches(wrong[:_LONGEST_SHOWN].lower(), known, n=3)
+        near = get_close_matches(wrong[:_LONGEST_SHOWN].lower(), known, n=3, cutoff=0.7)
         if near:
             return f" Did you mean {' or '.join(known[name] for name in near)}?"
     return ""

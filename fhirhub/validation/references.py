@@ -86,11 +86,9 @@ def _examine(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None
 def _examine_fragment(value: str, scope: Scope, allowed: frozenset[str]) -> Faults | None:
     if value == "#":
         return None
-    contained = scope.resource.get("contained")
-    for resource in contained if isinstance(contained, list) else ():
-        if isinstance(resource, dict) and resource.get("id") == value[1:]:
-            resource_type = resource.get("resourceType")
-            return _examine_type(resource_type, value, allowed) if isinstance(resource_type, str) else None
+    if value[1:] in scope.contained:
+        resource_type = scope.contained[value[1:]]
+        return _examine_type(resource_type, value, allowed) if isinstance(resource_type, str) else None
     return fault("ref-1", "invariant", f"No contained resource has the id that {shown(value)} points at.")
 
 

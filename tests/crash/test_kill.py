@@ -20,6 +20,8 @@ import requests
 from fhirhub.store.embedded import EmbeddedMongod, find_mongod, start
 from tests.crash.journal import Journal, Writer, check_acknowledged, check_database
 
+pytestmark = pytest.mark.crash
+
 ROUNDS = int(os.environ.get("FHIRHUB_CRASH_ROUNDS", "20"))
 WRITERS = 6
 DATABASE = "crash"

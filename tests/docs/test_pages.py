@@ -8,6 +8,8 @@ import pytest
 from fhirhub.errors import Failure
 from fhirhub.interactions.routes import ROUTES
 
+pytestmark = pytest.mark.docs
+
 PROJECT = Path(__file__).parents[2]
 PAGES = sorted(
     [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").rglob("*.md")], key=lambda page: str(page)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.docs
+
 README = Path(__file__).parents[2] / "README.md"
 PRINTED = "http://127.0.0.1:8080"
 

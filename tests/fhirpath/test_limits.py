@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fhirhub.fhirpath import FhirPathError, FhirPathSyntaxError, FhirPathTypeError, compile_expression
@@ -112,6 +112,7 @@ REGEXES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(REGEXES, st.sampled_from(["a" * 60, "ab" * 40, "b" * 30 + "c", "aab" * 20 + "!"]))
 @example("((a|b)+c)+$", "ab" * 500)
 def test_any_pattern_ends_soon(regex: str, text: str) -> None:
@@ -203,6 +204,7 @@ TOKENS = st.sampled_from(
 TEXTS = st.tuples(st.sampled_from(["", " "]), st.lists(TOKENS, max_size=14)).map(lambda x: x[0].join(x[1]))
 
 
+@settings(deadline=None)
 @given(TEXTS, st.sampled_from([None, "Patient"]))
 def test_any_expression_fails_with_a_fhirpath_error_only(text: str, context_type: str | None) -> None:
     with suppress(FhirPathError):
@@ -238,6 +240,7 @@ SHAPE_SENSITIVE = [
 SCALARS = st.sampled_from([None, True, 5, "x", "2020-01-01", {}, [], {"value": "x"}, [1], {"reference": 5}])
 
 
+@settings(deadline=None)
 @given(SCALARS, SCALARS, SCALARS)
 def test_resources_of_the_wrong_shape_fail_with_a_fhirpath_error_only(one: Any, two: Any, three: Any) -> None:
     patient = {

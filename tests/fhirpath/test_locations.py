@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fhirhub.fhirpath import Node, companion, compile_expression
@@ -118,7 +118,11 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
+@example([{"given": "text beside a list", "_given": [{"id": "x"}]}])
+@example([{"given": ["a list beside an object"], "_given": {"id": "x"}}])
+@example([{"given": [], "_given": [False]}])
 def test_walking_any_json_neither_fails_nor_leaves_it(content: Any) -> None:
     resource = {"resourceType": "Patient", "name": content, "extension": content, "contained": [content]}
     root = root_node(resource)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhirhub.fhirpath import FhirPathError, FhirPathSyntaxError, compile_expression
@@ -96,6 +96,7 @@ def temporals(draw: st.DrawFn) -> dates.Temporal:
     return moment
 
 
+@settings(deadline=None)
 @given(temporals(), temporals())
 def test_comparison_of_dates_agrees_with_its_reverse_and_the_key(left: dates.Temporal, right: dates.Temporal) -> None:
     order, reverse = dates.compare(left, right), dates.compare(right, left)
@@ -104,6 +105,7 @@ def test_comparison_of_dates_agrees_with_its_reverse_and_the_key(left: dates.Tem
     assert dates.compare(left, left) == 0
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.timedeltas(timedelta(days=-1000), timedelta(days=1000)))
 def test_adding_seconds_agrees_with_the_clock(moment: datetime, span: timedelta) -> None:
     span = timedelta(seconds=int(span.total_seconds()))
@@ -178,6 +180,7 @@ def test_quantity_of_a_resource_converts_when_it_is_ucum(
     assert [node.value for node in compile_expression(text, "Observation").evaluate(observation)] == expected
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="mgsL/.123()[]{}-%d", max_size=12))
 def test_any_text_is_a_unit_that_equals_itself(text: str) -> None:
     unit = parse_unit(text)

@@ -17,6 +17,7 @@ from pymongo import MongoClient
 
 from fhirhub.model.json import Json, decode_trusted, encode
 from fhirhub.settings import Settings
+from fhirhub.store.embedded import find_mongod, start
 from tests.loading.loads import Loaded, load_paths, references, transaction
 
 pytestmark = pytest.mark.data
@@ -96,7 +97,7 @@ def test_synthea_loads_whole(settings: Settings, bundles: list[Path], test_data:
 
 @pytest.mark.skipif(not ALL, reason="takes minutes: FHIRHUB_TEST_SYNTHEA=all")
 @pytest.mark.timeout(1200)
-def test_synthea_patient_of_25000_resources_loads_whole(settings: Settings, test_data: Path, tmp_path: Path) -> None:
+def test_synthea_patient_of_25000_resources_loads_whole(test_data: Path, tmp_path: Path) -> None:
     path = test_data / "synthea" / "one-very-large-patient.json.bz2"
     resources = resources_in(path)
     # The Bundle refers to hospitals and practitioners by their identifiers, and comes without them.
@@ -107,6 +108,12 @@ def test_synthea_patient_of_25000_resources_loads_whole(settings: Settings, test
     stubs = transaction(*(("POST", each["resourceType"], each) for each in missing), kind="batch")
     for index, entry in enumerate(stubs["entry"]):
         entry["fullUrl"] = f"urn:uuid:{index:08x}-0000-4000-8000-000000000000"
-    (tmp_path / "hospital.json").write_bytes(encode(stubs))
-    loaded = load_paths(settings, tmp_path, path)
-    check(settings, loaded, Counter(each["resourceType"] for each in (*resources, *missing)))
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "hospital.json").write_bytes(encode(stubs))
+    named = os.environ.get("FHIRHUB_MONGOD")
+    program = find_mongod(Path(named) if named else None, os.environ)
+    # A transaction has to fit into a fifth of MongoDB's cache; this one needs more than the default.
+    with start(tmp_path / "db", program, cache_gb=2.0, oplog_mb=512) as mongod:
+        settings = Settings(mongodb_uri=mongod.uri)
+        loaded = load_paths(settings, tmp_path / "files", path)
+        check(settings, loaded, Counter(each["resourceType"] for each in (*resources, *missing)))

@@ -39,40 +39,65 @@ NO_JSON = [
     Wrong("single quotes", b"{'resourceType':'Patient'}", "line 1, column 2"),
     Wrong("cut off", b'{"resourceType":"Patient"', "ends too early, at line 1, column 26"),
     Wrong("blanks", b" \n ", "ends too early, at line 2, column 2"),
-    Wrong("two documents", b'{"resourceType":"Patient"} {}', "trailing characters at line 1, column 28"),
+    Wrong("two documents", b'{"resourceType":"Patient"} {}', "trailing characters at line 1, column 29"),
     Wrong("NaN", b'{"resourceType":"Patient","multipleBirthInteger":NaN}', "line 1, column 50"),
     Wrong("Infinity", b'{"resourceType":"Patient","multipleBirthInteger":-Infinity}', "line 1, column 51"),
     Wrong("leading zero", b'{"resourceType":"Patient","multipleBirthInteger":01}', "line 1, column 51"),
     Wrong("line feed in a string", b'{"resourceType":"Patient","language":"a\nb"}', "line 1, column 40"),
     Wrong("NUL byte in a string", b'{"resourceType":"Patient","language":"a\0b"}', "line 1, column 40"),
     Wrong("byte order mark", b'\xef\xbb\xbf{"resourceType":"Patient"}', "byte order mark"),
-    Wrong("no UTF-8 in a value", b'{"resourceType":"Patient",\n"language":"\xff"}', "not UTF-8: the byte at line 2, column 13"),
+    Wrong(
+        "no UTF-8 in a value",
+        b'{"resourceType":"Patient",\n"language":"\xff"}',
+        "not UTF-8: the byte at line 2, column 13",
+    ),
     Wrong("no UTF-8 in a key", b'{"resourceType":"Patient","\xff":1}', "not UTF-8: the byte at line 1, column 28"),
-    Wrong("surrogate as UTF-8", b'{"resourceType":"Patient","language":"\xed\xa0\x80"}', "not UTF-8: the byte at line 1"),
+    Wrong(
+        "surrogate as UTF-8", b'{"resourceType":"Patient","language":"\xed\xa0\x80"}', "not UTF-8: the byte at line 1"
+    ),
     Wrong("UTF-16", '{"resourceType":"Patient"}'.encode("utf-16"), "not UTF-8: the byte at line 1, column 1"),
-    Wrong("high surrogate", rb'{"resourceType":"Patient","language":"\ud800"}', r"lone surrogate \ud800 at line 1, column 39"),
+    Wrong(
+        "high surrogate",
+        rb'{"resourceType":"Patient","language":"\ud800"}',
+        r"lone surrogate \ud800 at line 1, column 39",
+    ),
     Wrong("low surrogate", rb'{"resourceType":"Patient","language":"\uDC00x"}', r"lone surrogate \uDC00 at line 1"),
     Wrong("two high surrogates", rb'{"resourceType":"Patient","language":"\ud83d\ud83d"}', r"lone surrogate \ud83d"),
-    Wrong("surrogate in a key", rb'{"resourceType":"Patient","\ud800":1}', r"lone surrogate \ud800 at line 1, column 28"),
-    Wrong("surrogate after a pair", rb'{"resourceType":"Patient","language":"\ud83d\ude00\ud800"}', r"\ud800 at line 1, column 51"),
+    Wrong(
+        "surrogate in a key", rb'{"resourceType":"Patient","\ud800":1}', r"lone surrogate \ud800 at line 1, column 28"
+    ),
+    Wrong(
+        "surrogate after a pair",
+        rb'{"resourceType":"Patient","language":"\ud83d\ude00\ud800"}',
+        r"\ud800 at line 1, column 51",
+    ),
     Wrong("text of a surrogate", rb'{"resourceType":"Patient","language":"\\ud800",}', "line 1, column 48"),
-]  # fmt: skip
+]
 
 SAYS_TWO_THINGS = [
     Wrong("key twice", b'{"resourceType":"Patient","active":true,"active":false}', "'active' stands 2 times"),
-    Wrong("key twice, same value", b'{"resourceType":"Patient","active":true,"active":true}', "'active' stands 2 times"),
-    Wrong("key twice within", b'{"resourceType":"Patient","name":[{"family":"a","family":"b"}]}', "'family' stands 2 times"),
-    Wrong("key twice by escape", rb'{"resourceType":"Patient","active":true,"\u0061ctive":false}', "'active' stands 2 times"),
+    Wrong(
+        "key twice, same value", b'{"resourceType":"Patient","active":true,"active":true}', "'active' stands 2 times"
+    ),
+    Wrong(
+        "key twice within",
+        b'{"resourceType":"Patient","name":[{"family":"a","family":"b"}]}',
+        "'family' stands 2 times",
+    ),
+    Wrong(
+        "key twice by escape",
+        rb'{"resourceType":"Patient","active":true,"\u0061ctive":false}',
+        "'active' stands 2 times",
+    ),
     Wrong("key with a colon twice", rb'{"resourceType":"Patient","\u003a":1,":":2}', "':' stands 2 times"),
     Wrong("type twice", b'{"resourceType":"Patient","resourceType":"Basic"}', "'resourceType' stands 2 times"),
-]  # fmt: skip
+]
 
 TOO_MUCH = [
     Wrong("objects in objects", b'{"a":' * DEEP + b"1" + b"}" * DEEP, "deeper than 64 levels"),
     Wrong("arrays in arrays", b"[" * DEEP + b"]" * DEEP, "deeper than 64 levels"),
     Wrong("arrays without end", b"[" * 1_000_000, "deeper than 64 levels"),
     Wrong("65 levels", b'{"a":' * 65 + b"1" + b"}" * 65, "deeper than 64 levels"),
-    Wrong("deep and a key twice", b'{"a":%b,"b":1,"b":2}' % (b"[" * 980 + b"]" * 980), "deeper than 64 levels"),
     Wrong("1e400", quantity(b"1e400"), "exponent is beyond", "value"),
     Wrong("1e-400", quantity(b"1e-400"), "exponent is beyond", "value"),
     Wrong("exponent of 20 digits", quantity(b"1e99999999999999999999"), "exponent is too large"),
@@ -95,13 +120,20 @@ TOO_MUCH = [
     ),
     Wrong(
         "document of the size that grows in the index",
-        b'{"resourceType":"Patient","name":[%b]}' % b",".join(b'{"family":"n%d"}' % number for number in range(400_000)),
+        b'{"resourceType":"Patient","name":[%b]}'
+        % b",".join(b'{"family":"n%d"}' % number for number in range(340_000)),
         "can be stored",
         "too-long",
         413,
     ),
-    Wrong("body above the limit", b" " * (MAX_REQUEST_BYTES + 1), f"larger than the {MAX_REQUEST_BYTES} bytes", "too-long", 413),
-]  # fmt: skip
+    Wrong(
+        "body above the limit",
+        b" " * (MAX_REQUEST_BYTES + 1),
+        f"larger than the {MAX_REQUEST_BYTES} bytes",
+        "too-long",
+        413,
+    ),
+]
 
 NO_RESOURCE = [
     Wrong("array", b"[]", "one JSON object"),
@@ -115,7 +147,9 @@ NO_RESOURCE = [
     Wrong("type is an object", b'{"resourceType":{"$gt":""}}', "takes a Patient", "invalid"),
     Wrong("misspelt element", b'{"resourceType":"Patient","birthdate":"2020"}', "Did you mean birthDate?"),
     Wrong("operator as key", b'{"resourceType":"Patient","$where":"sleep(9)"}', 'no element "$where"'),
-    Wrong("operator as value", b'{"resourceType":"Patient","birthDate":{"$gt":""}}', "Expected a string, found an object"),
+    Wrong(
+        "operator as value", b'{"resourceType":"Patient","birthDate":{"$gt":""}}', "Expected a string, found an object"
+    ),
     Wrong("operator as id", b'{"resourceType":"Patient","id":{"$gt":""}}', "Expected a string, found an object"),
     Wrong("dot in a key", b'{"resourceType":"Patient","name.family":"a"}', 'no element "name.family"'),
     Wrong("empty key", b'{"resourceType":"Patient","":1}', 'no element ""'),
@@ -129,7 +163,7 @@ NO_RESOURCE = [
         "cannot contain",
         "invariant",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("wrong", [*NO_JSON, *SAYS_TWO_THINGS, *TOO_MUCH, *NO_RESOURCE], ids=lambda wrong: wrong.name)
@@ -138,6 +172,15 @@ def test_json_that_is_wrong_is_refused(server: Server, refused: Refusal, wrong: 
     diagnostics = refused(answer, wrong.status, wrong.code)
     assert wrong.sentence in diagnostics
     assert len(diagnostics) < 3_000
+
+
+def test_json_that_is_deep_and_has_a_key_twice_is_refused(server: Server, refused: Refusal) -> None:
+    # Two parsers look at such a body, whose limits differ: whatever the depth, neither may fail.
+    for depth in range(900, 1_010, 3):
+        body = b'{"a":%b,"b":1,"b":2}' % (b"[" * depth + b"]" * depth)
+        answer = server.ask("POST", "/Patient", data=body, headers={"Content-Type": FHIR_JSON})
+        diagnostics = refused(answer, 400, "structure")
+        assert "deeper than 64 levels" in diagnostics or "'b' stands 2 times" in diagnostics
 
 
 def test_json_of_64_levels_is_read(server: Server, refused: Refusal) -> None:
@@ -169,7 +212,7 @@ def test_every_error_of_a_body_is_named_with_its_place(server: Server) -> None:
         ("br", b"{}", 415, "not-supported", "'br'"),
         ("zip\u0070ed", b"{}", 415, "not-supported", "'zipped'"),
     ],
-)  # fmt: skip
+)
 def test_compressed_body_that_is_wrong_is_refused(
     server: Server, refused: Refusal, coding: str, body: bytes, status: int, code: str, sentence: str
 ) -> None:

@@ -1,6 +1,7 @@
 """Whatever JSON comes in: an answer, never an exception; and the same answer from every thread."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -94,3 +95,27 @@ def test_every_resource_type_compiles_whole(resource_type: str) -> None:
 
     told = {location.removeprefix("/") for issue in found for location in issue.location}
     assert told >= set(names)
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "unknown names": {f"{number:060}": 1 for number in range(50_000)},
+    "unknown codes": {"contact": [{"gender": "femal"} for _ in range(50_000)]},
+    "wrong companions": {"name": [{"given": ["a"] * 100_000, "_given": ["x"] * 100_000}]},
+    "lone nulls": {"name": [{"given": [None] * 100_000}]},
+    "fragments": {
+        "contained": [{"resourceType": "Practitioner", "id": str(number)} for number in range(5000)],
+        "generalPractitioner": [{"reference": f"#{number}x"} for number in range(5000)],
+    },
+}
+
+
+@pytest.mark.parametrize("elements", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_resource_costs_little_and_tells_a_bounded_number_of_findings(elements: dict[str, Any]) -> None:
+    resource = {"resourceType": "Patient", **elements}
+    source = encode(resource)
+    start = time.process_time()
+
+    found = validate_resource(resource, source=source)
+
+    assert len(found) == 201
+    assert time.process_time() - start < 2
