@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class Bench:
         yield from self._single()
         for size in (100, 1000):
             yield self._transactions(size)
+        yield self._load()
 
     def _observations(self, number: int) -> list[Json]:
         return list(observations(number, 200, 7))
@@ -138,6 +140,18 @@ class Bench:
         label = "the same documents prebuilt, 4 clients"
         target = "0.35 x and 5,000/s"
         return Row(f"transaction of {size}", done.rate * size, "resources/s", label, limit, target, note)
+
+    def _load(self) -> Row:
+        resources = self._observations(int(40_000 * self._scale))
+        file = self._folder / "observations.ndjson"
+        file.write_bytes(b"\n".join(encode(resource) for resource in resources))
+        began = time.perf_counter()
+        server.run_load(self._uri, next(self._names), file, workers=2)
+        rate = len(resources) / (time.perf_counter() - began)
+        prebuilt = bare.documents(resources, self._clock)
+        limit = bare.insert_many(self._uri, next(self._names), prebuilt, size=500, clients=2)
+        label = "insert_many of 500, same indexes, 2 threads"
+        return Row("fhirhub load of NDJSON, 2 processes", rate, "resources/s", label, limit, "0.45 x", "start included")
 
     def _warm(self, port: int, posts: list[bytes]) -> None:
         load.run(port, lambda: _cycle(posts), clients=8, seconds=2)

@@ -29,6 +29,13 @@ def fhirhub(uri: str, database: str, *, workers: int, log: Path) -> Iterator[int
         yield port
 
 
+def run_load(uri: str, database: str, file: Path, *, workers: int) -> None:
+    """Run `fhirhub load` on a file. Raises CalledProcessError when anything was refused."""
+    command = [sys.executable, "-m", "fhirhub", "load", "--workers", str(workers), str(file)]
+    variables = {"FHIRHUB_MONGODB_URI": uri, "FHIRHUB_DATABASE": database}
+    subprocess.run(command, env={**os.environ, **variables}, check=True, capture_output=True)
+
+
 @contextlib.contextmanager
 def bare(uri: str, database: str, *, workers: int, log: Path) -> Iterator[int]:
     """Run the bare WSGI application on the same server; yields its port."""

@@ -6,10 +6,12 @@ This module stays light: it is imported again in every worker process.
 """
 
 import argparse
+import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn
@@ -21,14 +23,18 @@ from fhirhub.settings import ConfigurationError, Settings, overrides
 OK: Final = 0
 USAGE: Final = 2
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 not (all of it), 2 something to set right first."""
     namespace = parser().parse_args(arguments)
     command: str = namespace.command
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of people must not stop a command on a terminal that cannot show them.
+        sys.stdout.reconfigure(errors="backslashreplace")
     # A command that is told to end puts away what it started, such as the embedded MongoDB.
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, partial(_end, OK if command in options.SERVERS else TERMINATED))
     try:
         settings = Settings.load(overrides(namespace), os.environ, Path.cwd())
         status: int = import_module(f"fhirhub.cli.{command}").run(settings, namespace)
@@ -51,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _end(number: int, frame: object) -> NoReturn:
+def _end(status: int, number: int, frame: object) -> NoReturn:
     # Once is enough: a second signal must not disturb the putting away.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(OK)
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(status)

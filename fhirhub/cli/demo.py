@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import partial
+from shlex import quote
 from typing import Final
 
 from fhirhub.app import Hub, open_hub
@@ -24,7 +25,7 @@ from fhirhub.http.xml import from_xml
 from fhirhub.loading import Block, Job, chunked, load
 from fhirhub.model.json import encode
 from fhirhub.search.filter import All
-from fhirhub.settings import Settings
+from fhirhub.settings import ConfigurationError, Settings
 
 INTERRUPTED: Final = 130
 _EVERYONE: Final = Example("", "three of the people", "Patient?_count=3&_pretty=true")
@@ -33,10 +34,17 @@ _EVERYONE: Final = Example("", "three of the people", "Patient?_count=3&_pretty=
 def run(settings: Settings, namespace: argparse.Namespace) -> int:
     """Load the population where it is not there yet, then serve until Ctrl-C."""
     patients, years = namespace.patients, namespace.years
+    if settings.mongodb_uri is not None and "mongodb_uri" not in namespace:
+        raise ConfigurationError(
+            "The demo puts invented people into the database, and FHIRHUB_MONGODB_URI may name one with real ones. "
+            "Unset it, or name the database of the demo with --mongodb-uri."
+        )
     with listening(settings) as (named, listener), database(named, revive=True) as ready:
         open_target = opener(ready)
         with closing(open_hub(ready)) as hub:
             missing = missing_people(hub, patients, years)
+            if missing:
+                _refuse_mixing(hub, settings)
         if missing and (status := _load(open_target, missing, patients, years)):
             return status
         with closing(open_hub(ready)) as hub:
@@ -71,6 +79,17 @@ def counts_by_type(hub: Hub) -> dict[str, int]:
     return dict(sorted(((name, count) for name, count in counts.items() if count), key=lambda row: (-row[1], row[0])))
 
 
+def _refuse_mixing(hub: Hub, settings: Settings) -> None:
+    """Raise ConfigurationError when the database holds something, but nothing of the demo."""
+    hospital = next(generate(0))["entry"][0]["resource"]
+    if hub.call.find.current(hospital["resourceType"], hospital["id"]) is None and counts_by_type(hub):
+        where = f"in {settings.data}" if settings.mongodb_uri is None else f"{settings.database!r}"
+        raise ConfigurationError(
+            f"The database {where} holds other data, among which the demo would put invented people. "
+            "Give the demo a folder of its own: --data DIR."
+        )
+
+
 def _load(open_target: partial[Hub], missing: frozenset[int], patients: int, years: int) -> int:
     """Load the records of the missing people; return an exit status, 0 when all is in."""
     sys.stderr.write(f"fhirhub: loading an invented population of {patients} people; the next start is quick.\n")
@@ -96,6 +115,6 @@ def _welcome(counts: Mapping[str, int], examples: tuple[Example, ...], url: str)
     lines += [f"  {name:{width}}  {count:>7,}" for name, count in counts.items()]
     lines += ["", "Try in another terminal (Ctrl-C here ends everything):"]
     for example in examples:
-        lines += ["", f"  # {example.title}", f"  curl '{url}/{example.path}'"]
+        lines += ["", f"  # {example.title}", f"  curl {quote(f'{url}/{example.path}')}"]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

@@ -57,6 +57,9 @@ COMMANDS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
 }
 """Every command: the module of its name has a function `run(settings, namespace)`; the docstring here is its help."""
 
+SERVERS: Final = frozenset({"serve", "demo"})
+"""Commands that run until they are told to end, which then is no failure."""
+
 
 def _add_workers(parser: argparse.ArgumentParser) -> None:
     cores = os.cpu_count() or 1

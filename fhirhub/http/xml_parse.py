@@ -51,6 +51,7 @@ class MarkupError(ValueError):
 
 # Atomic groups: each piece of the prolog is read once, whatever follows.
 _doctype: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
+_FOREIGN_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 _NO_DOCTYPE: Final = "The XML has a DOCTYPE, which is never accepted."
 
 
@@ -61,6 +62,9 @@ def parse(data: bytes) -> Node:
         MarkupError: not well-formed, another encoding, a DOCTYPE, a processing instruction, or beyond the limits of
             libxml2 (256 levels, ten million characters in one attribute).
     """
+    # Another encoding that a declaration names is seen below; libxml2 believes these marks without one.
+    if data.startswith(_FOREIGN_MARKS):
+        raise MarkupError("FHIR XML is UTF-8; this begins with the byte order mark of another encoding.")
     # Found before parsing, so that nothing of the document type is ever read.
     if _doctype.match(data) is not None:
         raise MarkupError(_NO_DOCTYPE)

@@ -19,8 +19,8 @@ MOST_RESOURCES: Final = 500
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Bytes after which a chunk is full."""
 
-_EXPANSION: Final = 16
 # FHIR JSON compresses about that well.
+_EXPANSION: Final = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from fhirhub.loading.chunks import Codec, Syntax
 _SYNTAXES: Final[dict[str, Syntax]] = {".json": "json", ".xml": "xml", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 _CODECS: Final[dict[str, Codec]] = {".gz": "gz", ".bz2": "bz2", ".xz": "xz"}
 _TAR: Final = (".tar", ".tgz", ".tbz2", ".txz")
-# Parts of FHIR packages that are JSON but no resources; https://hl7.org/fhir/R4/packages.html does not list them all.
+# What FHIR packages hold besides resources.
 _NO_RESOURCES: Final = frozenset({"package.json", "ig-r4.json", "validation-summary.json", "spec.internals"})
 _OPENAPI: Final = ".openapi.json"
 # Synthea writes what all its patients refer to into files of these names.

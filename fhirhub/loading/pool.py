@@ -7,6 +7,7 @@ import pickle
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from multiprocessing.connection import wait
 from typing import IO
 
@@ -26,10 +27,16 @@ def load(
     that finds nothing are tried once more after all others. When `stop` is set nothing new is begun; what has been
     begun is written whole. The same happens when the database or a worker is lost (`Done.stopped`).
     """
+    rest = iter(feed)
+    ahead: list[Chunk | Refusal | Skipped] = []
+    # A process takes a second to start: no more of them than there is work for.
+    while sum(isinstance(each, Chunk) for each in ahead) < job.workers and (each := next(rest, None)) is not None:
+        ahead.append(each)
+    workers = sum(isinstance(each, Chunk) for each in ahead)
     with tempfile.TemporaryFile() as waiting:
-        pool = _Pool(job, waiting, stop or threading.Event())
+        pool = _Pool([Worker(job) for _ in range(workers)], waiting, stop or threading.Event())
         try:
-            yield from pool.through(feed, may_wait=True)
+            yield from pool.through(chain(ahead, rest), may_wait=True)
             waiting.seek(0)
             yield from pool.through(_again(waiting), may_wait=False)
         finally:
@@ -39,12 +46,12 @@ def load(
 class _Pool:
     """The workers, what each is at, and whether to go on."""
 
-    def __init__(self, job: Job, waiting: IO[bytes], stop: threading.Event) -> None:
+    def __init__(self, workers: list[Worker], waiting: IO[bytes], stop: threading.Event) -> None:
         self._waiting = waiting
         self._stop = stop
         self._idle: list[Worker] = []
         # A worker is busy until it says that it is ready.
-        self._busy = [Worker(job) for _ in range(job.workers)]
+        self._busy = workers
 
     def through(self, feed: Iterable[Chunk | Refusal | Skipped], *, may_wait: bool) -> Iterator[Event]:
         """Work on everything the feed brings, until it ends or there is a reason to stop."""

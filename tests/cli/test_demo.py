@@ -8,14 +8,15 @@ import requests
 
 from fhirhub.cli.demo import landmarks
 from fhirhub.demo import generate, summary
-from tests.cli.commands import Running, alive, eventually, started
+from fhirhub.model.json import encode
+from tests.cli.commands import Running, alive, eventually, fhirhub, started
 
 QUIET = {"MONGOD_CACHE_GB": "0.25", "PORT": "0"}
 PATIENTS, YEARS = 5, 8
 
 
-def welcome(command: Running) -> tuple[str, dict[str, int], list[str]]:
-    """The URL, the counts per type and the URLs of the curl lines; how many of these there are is known by the last."""
+def welcome(command: Running) -> tuple[str, dict[str, int]]:
+    """The URL and the counts per type; the curl lines follow."""
     first = command.line()
     assert first.startswith("fhirhub ready at "), command.errors
     assert command.line() == ""
@@ -24,14 +25,14 @@ def welcome(command: Running) -> tuple[str, dict[str, int], list[str]]:
         name, count = line.split()
         counts[name] = int(count.replace(",", ""))
     assert "Ctrl-C" in command.line()
-    return first.removeprefix("fhirhub ready at "), counts, []
+    return first.removeprefix("fhirhub ready at "), counts
 
 
 def test_demo_loads_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
     arguments = ("demo", "--patients", PATIENTS, "--years", YEARS, "--data", "db")
     bundles = list(generate(PATIENTS, years=YEARS))
     with started(*arguments, cwd=tmp_path, settings=QUIET) as command:
-        url, counts, _ = welcome(command)
+        url, counts = welcome(command)
         assert "loading an invented population of 5 people" in command.errors
         assert counts == summary(bundles)
         pids = command.descendants()
@@ -47,7 +48,7 @@ def test_demo_loads_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
     assert all(words[0] == "curl" and words[-1].startswith(url) for words in curls)
 
     with started(*arguments, cwd=tmp_path, settings=QUIET) as command:
-        again, counts, _ = welcome(command)
+        again, counts = welcome(command)
         assert "loading" not in command.errors
         assert counts == summary(bundles)
         for words in curls:
@@ -62,10 +63,24 @@ def test_demo_loads_serves_and_is_quick_the_second_time(tmp_path: Path) -> None:
 
     more = ("demo", "--patients", PATIENTS, "--years", YEARS + 2, "--data", "db")
     with started(*more, cwd=tmp_path, settings=QUIET) as command:
-        _, counts, _ = welcome(command)
+        _, counts = welcome(command)
         assert "loading" in command.errors
         assert counts["Encounter"] > summary(bundles)["Encounter"]
         command.end(signal.SIGTERM)
+
+
+def test_demo_does_not_put_its_people_among_others(tmp_path: Path, mongodb_uri: str, database_name: str) -> None:
+    arguments = ("demo", "--patients", 1, "--port", 0, "--database", database_name)
+    by_variable = fhirhub(*arguments, cwd=tmp_path, settings={"MONGODB_URI": mongodb_uri})
+    assert by_variable.returncode == 2
+    assert "--mongodb-uri" in by_variable.stderr
+    (tmp_path / "p.json").write_bytes(encode({"resourceType": "Patient", "id": "real"}))
+    to = ("--mongodb-uri", mongodb_uri, "--database", database_name)
+    assert fhirhub("load", "p.json", *to, cwd=tmp_path).returncode == 0
+    mixed = fhirhub(*arguments, "--mongodb-uri", mongodb_uri, cwd=tmp_path)
+    assert mixed.returncode == 2
+    assert "holds other data" in mixed.stderr
+    assert mixed.stdout == ""
 
 
 def test_landmarks_are_in_the_record_and_tell_years_apart() -> None:

@@ -97,7 +97,7 @@ def test_standalone_mongod_is_refused(tmp_path: Path, command: tuple[str, ...]) 
     options = ["--dbpath", str(tmp_path), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"]
     with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as standalone:
         try:
-            answer = fhirhub(*command, cwd=tmp_path, settings={"MONGODB_URI": f"mongodb://127.0.0.1:{port}/"})
+            answer = fhirhub(*command, "--mongodb-uri", f"mongodb://127.0.0.1:{port}/", cwd=tmp_path)
         finally:
             standalone.terminate()
     assert answer.returncode == 2

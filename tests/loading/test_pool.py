@@ -82,6 +82,24 @@ def test_two_workers_that_write_the_same_resource_do_not_lose_it(settings: Setti
     assert sum(loaded.tally["Patient"].values()) == 800
 
 
+def test_there_are_no_more_workers_than_work(settings: Settings) -> None:
+    counts = []
+
+    def feed() -> Iterator[Chunk]:
+        yield chunk(0)
+        yield chunk(1)
+        counts.append(len(multiprocessing.active_children()))
+
+    open_hub(settings).close()
+    job = Job(partial(open_hub, settings), from_xml, workers=5)
+    started: set[int | None] = set()
+    for _ in load(feed(), job):
+        started |= {each.pid for each in multiprocessing.active_children()}
+    assert counts == [0]
+    assert len(started) == 2
+    assert list(load([], job)) == []
+
+
 def test_stop_ends_after_what_has_been_begun(settings: Settings) -> None:
     stop = threading.Event()
     given = []

@@ -38,20 +38,21 @@ def exchange(port: int, request: bytes, *, timeout: float = 60, end: bool = Fals
             connection.sendall(request)
             if end:
                 connection.shutdown(socket.SHUT_WR)
-        except (BrokenPipeError, ConnectionResetError):
-            # It may have been refused before all of it was sent.
+        except OSError:
+            # It may have been refused, and the connection closed, before all of it was sent.
             pass
+        is_head = request.startswith(b"HEAD ")
         with connection.makefile("rb") as stream:
             try:
-                reply = _reply(stream)
+                reply = _reply(stream, is_head)
                 while reply.status // 100 == 1:
-                    reply = _reply(stream)
+                    reply = _reply(stream, is_head)
             except ConnectionResetError:
                 return Reply(0, (), b"")
             return reply
 
 
-def _reply(stream: Any) -> Reply:
+def _reply(stream: Any, is_head: bool) -> Reply:
     first = stream.readline()
     if not first:
         return Reply(0, (), b"")
@@ -61,5 +62,6 @@ def _reply(stream: Any) -> Reply:
         headers.append((name.decode("latin-1").lower(), value.strip().decode("latin-1")))
     status = int(first.split()[1])
     length = dict(headers).get("content-length")
-    body = b"" if status // 100 == 1 or status in (204, 304) else stream.read(None if length is None else int(length))
+    has_body = not is_head and status // 100 != 1 and status not in (204, 304)
+    body = stream.read(None if length is None else int(length)) if has_body else b""
     return Reply(status, tuple(headers), body)

@@ -17,8 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from fhirhub.model.json import Json, decode_trusted, encode
 
-PROJECT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "/tmp/serve_env.py")
+COMMAND = (sys.executable, "-m", "fhirhub", "serve")
 FHIR_JSON = "application/fhir+json"
 FHIR_XML = "application/fhir+xml"
 
@@ -130,7 +129,7 @@ def running(folder: Path, uri: str, database: str, **variables: str) -> Iterator
     environ = inherited | {f"FHIRHUB_{name}": value for name, value in given.items()}
     log = folder / "server.log"
     with log.open("w") as errors:
-        process = subprocess.Popen(COMMAND, cwd=PROJECT, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = subprocess.Popen(COMMAND, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
         try:
             assert process.stdout is not None
             said = process.stdout.readline()

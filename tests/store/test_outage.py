@@ -34,6 +34,8 @@ class Mongod:
             str(program), "--dbpath", str(folder), "--logpath", str(folder / "log"), "--bind_ip", "127.0.0.1",
             "--port", str(self.port), "--replSet", "outage", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25",
             "--oplogSize", "64", "--setParameter", "enableTestCommands=1",
+            # Of a transaction nobody ends MongoDB waits so many seconds for the end; a minute in production.
+            "--setParameter", "transactionLifetimeLimitSeconds=2",
         ]  # fmt: skip
         self.start()
 
@@ -127,12 +129,12 @@ class TestFailures:
         "fault",
         [
             {"failCommands": ["commitTransaction"], "closeConnection": True},
-            {"failCommands": ["commitTransaction"], "errorCode": 91, "errorLabels": ["UnknownTransactionCommitResult"]},
+            {"failCommands": ["commitTransaction"], "errorCode": 50, "errorLabels": ["UnknownTransactionCommitResult"]},
             {"failCommands": ["commitTransaction"], "errorCode": 112, "errorLabels": ["TransientTransactionError"]},
             {"failCommands": ["insert", "update"], "errorCode": 112, "errorLabels": ["TransientTransactionError"]},
             {"failCommands": ["insert", "update"], "closeConnection": True},
         ],
-        ids=["commit lost", "commit stepped down", "commit conflict", "write conflict", "write lost"],
+        ids=["commit lost", "commit slow", "commit conflict", "write conflict", "write lost"],
     )
     def test_what_passes_is_overcome_and_nothing_is_done_twice(
         self, own: Mongod, hub: HubClient, name: str, fault: dict[str, Any]
@@ -157,7 +159,10 @@ class TestFailures:
         assert time.monotonic() - started < SECONDS + 4
         assert versions(hub) in {before, before + 1}
         check_store(hub.database, BASE)
-        assert WRITES[name](hub).status < 300
+        deadline = time.monotonic() + 10
+        while (again := WRITES[name](hub)).status == 503 and time.monotonic() < deadline:
+            assert unavailable(again)
+        assert again.status < 300
 
     def test_a_commit_that_is_made_and_not_confirmed_in_time_is_there(self, own: Mongod, hub: HubClient) -> None:
         """The write concern fails after the commit: exactly the case the client has to look after."""
@@ -237,7 +242,7 @@ class TestOutages:
         check_store(hub.database, BASE)
 
     def test_mongod_that_dies_under_writers_leaves_whole_commits(self, own: Mongod, hub: HubClient) -> None:
-        """Transactions of three while it is killed and started: each is there whole or not at all, the known ones are."""
+        """Transactions of three while it is killed and started: each is there whole or not at all."""
         done: list[str] = []
 
         def work(number: int) -> None:
