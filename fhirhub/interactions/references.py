@@ -79,7 +79,10 @@ def links(resource: Json, uris: Container[str], *, relative: bool = True) -> lis
 @cache
 def _ways(type_name: str) -> dict[str, str]:
     """Return the properties of a type that are links or lead to some, with the type to go on with."""
-    ways = {}
+    ways: dict[str, str] = {}
+    if type_name == "Bundle":
+        # What is in a Bundle refers to what else is in it, not to the entries around it.
+        return ways
     for name, element in r4().type(type_name).elements.items():
         kind = r4().types[element.type].kind
         if kind != "primitive-type" or element.type in _LINK_TYPES or element.type == "xhtml":

@@ -293,3 +293,18 @@ def test_what_is_no_reference_is_refused_by_validation(hub: HubClient, wrong: An
     )
     assert (answer.status, answer.issues[0]["severity"]) == (400, "error")
     assert answer.issues[0]["expression"][0].startswith("Bundle.entry[1].resource.subject")
+
+
+def test_bundle_that_is_stored_keeps_its_own_links(hub: HubClient) -> None:
+    """Inside it `urn:uuid` means its own entries, even where the transaction has one of the same name."""
+    inner = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [
+            {"fullUrl": URN, "resource": patient()},
+            {"fullUrl": URN.replace("0", "1"), "resource": observation(subject={"reference": URN})},
+            {"fullUrl": URN.replace("0", "2"), "resource": observation(subject={"reference": URN.replace("0", "9")})},
+        ],
+    }
+    resource, _ = linked(hub, inner)
+    assert resource["entry"] == inner["entry"]
