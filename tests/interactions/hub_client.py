@@ -174,7 +174,7 @@ def hub_on(mongodb_uri: str, **options: Any) -> Iterator[HubClient]:
             client.drop_database(name)
 
 
-def entry(method: str, url: str, resource: Json | None = None, full_url: str | None = None, **request: str) -> Json:
+def entry(method: str, url: str, resource: Any = None, full_url: str | None = None, **request: str) -> Json:
     """An entry of a batch or transaction; `request` holds ifMatch, ifNoneExist and the like."""
     row: Json = {"request": {"method": method, "url": url, **request}}
     if resource is not None:

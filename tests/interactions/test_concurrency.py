@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -152,7 +153,7 @@ def test_deletes_and_updates_of_one_resource_alternate(hub: HubClient) -> None:
     history = hub.get(f"Patient/{logical_id}/_history?_count=100").entries
     methods = [row["request"]["method"] for row in reversed(history)]
     # Two deletions in a row would be one that deleted nothing and still made a version.
-    assert all(pair != ("DELETE", "DELETE") for pair in zip(methods, methods[1:], strict=False))
+    assert all(pair != ("DELETE", "DELETE") for pair in pairwise(methods))
     assert [row["response"]["status"] for row in reversed(history)] == [
         "204" if method == "DELETE" else "201" if number == 0 or methods[number - 1] == "DELETE" else "200"
         for number, method in enumerate(methods)

@@ -263,7 +263,7 @@ def test_every_version_ever_answered_is_served_again_byte_for_byte(hub: HubClien
         version = response["response"]["etag"].removeprefix('W/"').rstrip('"')
         contents[version] = hub.get("Patient/every").content
         assert response["resource"] == hub.get("Patient/every").resource
-    assert sorted(contents) == ["1", "2", "3", "4", "5"]
+    assert contents.keys() == {"1", "2", "3", "4", "5"}
     for version, content in contents.items():
         assert hub.get(f"Patient/every/_history/{version}").content == content
 

@@ -105,9 +105,8 @@ def test_conditional_read_of_a_deleted_resource_is_410(hub: HubClient, stored: A
 
 def test_vread_answers_each_version_as_it_was_returned_when_written(hub: HubClient) -> None:
     first = hub.post("Patient", patient(unique()))
-    written = [first]
-    for number in range(2, 6):
-        written.append(hub.put(f"Patient/{first.id}", patient(id=first.id, language=f"en-{number}")))
+    path = f"Patient/{first.id}"
+    written = [first, *(hub.put(path, patient(id=first.id, language=f"en-{number}")) for number in range(2, 6))]
     for number, version in enumerate(written, 1):
         answer = hub.get(f"Patient/{first.id}/_history/{number}")
         assert (answer.status, answer.content) == (200, version.content)

@@ -119,7 +119,7 @@ class TestReads:
             entry("PUT", f"Patient/{old.id}", patient(value, id=old.id, active=True)),
         )
         assert set(statuses(answer)) == {"200", "201"}
-        rows = [row.get("resource") for row in answer.entries]
+        rows: list[Any] = [row.get("resource") for row in answer.entries]
         assert rows[0]["active"] is True
         assert rows[1]["id"] == new
         assert rows[2] is None
@@ -386,7 +386,13 @@ class TestConditionalEntries:
     def test_conditional_create_next_to_an_invalid_one_says_what_is_invalid(self, hub: HubClient) -> None:
         """What is searched before it is validated may have any shape."""
         value = unique()
-        for broken in ({"identifier": "x"}, {"identifier": [5]}, {"identifier": [{"value": {}}]}, {"name": {"a": 1}}):
+        shapes: list[Json] = [
+            {"identifier": "x"},
+            {"identifier": [5]},
+            {"identifier": [{"value": {}}]},
+            {"name": {"a": 1}},
+        ]
+        for broken in shapes:
             answer = hub.transaction(
                 entry("POST", "Patient", patient() | broken),
                 entry("POST", "Patient", patient(value), ifNoneExist=mrn(value)),

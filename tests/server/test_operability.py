@@ -116,6 +116,27 @@ def test_database_that_goes_away_is_said_and_comes_back(own: Server, own_mongod:
     assert len(own.workers()) == 2
 
 
+def test_database_that_hangs_is_waited_for_no_longer_than_a_client_would(
+    own: Server, own_mongod: EmbeddedMongod
+) -> None:
+    made = own.created(minimal("Patient"))
+    os.kill(own_mongod.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert own.page("/health").status_code == 200
+        with ThreadPoolExecutor(2) as threads:
+            asked = list(
+                threads.map(lambda path: own.ask("GET", path), (f"/Patient/{made['id']}", "/Patient?_count=1"))
+            )
+        assert {refusal(answer)["code"] for answer in asked} == {"transient"}
+        assert own.page("/ready").status_code == 503
+        assert time.monotonic() - began < 15
+    finally:
+        os.kill(own_mongod.pid, signal.SIGCONT)
+    own.await_ready()
+    assert own.ask("GET", f"/Patient/{made['id']}").json() == made
+
+
 def test_worker_that_is_killed_is_replaced_while_the_others_answer(own: Server) -> None:
     made = own.created(minimal("Patient"))
     before = set(own.workers())

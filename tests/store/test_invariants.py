@@ -1,16 +1,17 @@
 """What the database holds after every kind of write: see the ADRs on the storage layout and on history."""
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.interactions.hub_client import BASE, MERGE_PATCH, HubClient, entry, mrn, observation, patient, unique
+from tests.interactions.hub_client import BASE, MERGE_PATCH, Answer, HubClient, entry, mrn, observation, patient, unique
 from tests.store.store_check import check_store
 
 
 def test_store_is_sound_after_every_kind_of_write(hub: HubClient) -> None:
     database = hub.database
     value = unique()
-    steps = [
+    steps: list[Callable[[], Answer]] = [
         lambda: hub.post("Patient", patient(value, birthDate="1980-02-03", name=[{"family": "Müller"}])),
         lambda: hub.put("Patient/a", patient(id="a", gender="female")),
         lambda: hub.put("Patient/a", patient(id="a", gender="male")),

@@ -151,7 +151,7 @@ class HubMachine(RuleBasedStateMachine):
         fails=st.booleans(),
         kind=st.sampled_from(["transaction", "batch"]),
     )
-    def bundle(
+    def several(
         self,
         puts: dict[str, tuple[str, int]],
         deletes: set[str],

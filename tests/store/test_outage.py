@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,9 @@ from tests.interactions.hub_client import BASE, Answer, HubClient, entry, hub_on
 from tests.store.store_check import check_store
 
 SECONDS = 2.0
+
+# They share a mongod that they stop.
+pytestmark = pytest.mark.xdist_group("outage")
 
 
 class Mongod:
@@ -89,19 +92,20 @@ def hub(own: Mongod, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubClient]:
         yield client
 
 
-WRITES = {
+SLOT = {
+    "resourceType": "Slot",
+    "schedule": {"reference": "Schedule/1"},
+    "status": "free",
+    "start": "2026-01-01T00:00:00Z",
+    "end": "2026-01-01T01:00:00Z",
+}
+WRITES: dict[str, Callable[[HubClient], Answer]] = {
     "create": lambda hub: hub.post("Patient", patient()),
     "update": lambda hub: hub.put("Patient/a", patient("1", id="a", active=True)),
     "delete": lambda hub: hub.delete("Patient/a"),
     "conditional update": lambda hub: hub.put(f"Patient?{mrn('1')}", patient("1", active=True)),
     "transaction": lambda hub: hub.transaction(entry("PUT", "Patient/a", patient("1", id="a", active=True))),
-    "first of its type": lambda hub: hub.post("Slot", {"resourceType": "Slot"} | SLOT),
-}
-SLOT = {
-    "schedule": {"reference": "Schedule/1"},
-    "status": "free",
-    "start": "2026-01-01T00:00:00Z",
-    "end": "2026-01-01T01:00:00Z",
+    "first of its type": lambda hub: hub.post("Slot", SLOT),
 }
 READS = {
     "read": "Patient/a",
