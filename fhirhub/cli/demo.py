@@ -12,7 +12,6 @@ from functools import partial
 from shlex import quote
 from typing import Final
 
-from fhirhub.app import Hub, open_hub
 from fhirhub.cli.database import database
 from fhirhub.cli.load import opener
 from fhirhub.cli.serve import listening, serve_until_stopped
@@ -22,6 +21,7 @@ from fhirhub.demo.bundles import SEED, UNTIL
 from fhirhub.demo.people import draw_person
 from fhirhub.demo.trajectories import live
 from fhirhub.http.xml import from_xml
+from fhirhub.hub import Hub, open_hub
 from fhirhub.loading import Block, Job, chunked, load
 from fhirhub.model.json import encode
 from fhirhub.search.filter import All

@@ -13,10 +13,10 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Final
 
-from fhirhub.app import Hub, open_hub
 from fhirhub.cli.database import database
 from fhirhub.cli.telling import Teller, stopping
 from fhirhub.http.xml import from_xml
+from fhirhub.hub import Hub, open_hub
 from fhirhub.loading import Job, chunked, find, load, read
 from fhirhub.settings import ConfigurationError, Settings
 

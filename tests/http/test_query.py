@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhirhub.errors import FhirError
-from fhirhub.model.url import MAX_PARAMETERS, parse_path, parse_query
 from fhirhub.http.routes import ROUTES, route_of
+from fhirhub.model.url import MAX_PARAMETERS, parse_path, parse_query
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 
 from pymongo import MongoClient
 
-from fhirhub.app import Hub, open_hub
 from fhirhub.errors import FhirError, operation_outcome
+from fhirhub.hub import Hub, open_hub
 from fhirhub.model.json import Json, decode, decode_trusted
 from fhirhub.model.request import FhirRequest
 from fhirhub.settings import Settings

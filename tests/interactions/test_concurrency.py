@@ -224,7 +224,7 @@ class TestTransactions:
 CHILD = """
 import json, sys, threading
 sys.path.insert(0, sys.argv[1])
-from fhirhub.app import open_hub
+from fhirhub.hub import open_hub
 from fhirhub.errors import FhirError
 from fhirhub.model.request import FhirRequest
 from fhirhub.settings import Settings

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from pymongo import MongoClient
 
-from fhirhub.app import Hub, open_hub
+from fhirhub.hub import Hub, open_hub
 from fhirhub.settings import Settings
 
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fhirhub.app import Hub, open_hub
 from fhirhub.http.xml import from_xml
+from fhirhub.hub import Hub, open_hub
 from fhirhub.loading import Block, Chunk, Done, Event, Job, Refusal, Skipped, Summary, chunked, find, load, read
 from fhirhub.loading.report import sentences
 from fhirhub.loading.writer import Writer

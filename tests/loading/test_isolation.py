@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from fhirhub.app import Hub, open_hub
+from fhirhub.hub import Hub, open_hub
 from fhirhub.settings import Settings
 from tests.loading.loads import all_of, ndjson, patient, transaction, written
 

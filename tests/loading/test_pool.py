@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pymongo import MongoClient
 
-from fhirhub.app import open_hub
 from fhirhub.http.xml import from_xml
+from fhirhub.hub import open_hub
 from fhirhub.loading import Block, Chunk, Done, Job, load
 from fhirhub.model.json import Json, encode
 from fhirhub.settings import Settings

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from fhirhub.app import Hub
 from fhirhub.http.xml import to_xml
+from fhirhub.hub import Hub
 from fhirhub.loading import Block
 from fhirhub.loading.chunks import Codec
 from fhirhub.model.json import encode
