@@ -26,6 +26,7 @@ PATCH_FORMATS: Final = (
 
 _MODES: Final = ("full", "normative", "terminology")
 _SYSTEM_LEVEL: Final = {"transaction": ("transaction", "batch"), "history-system": ("history-system",)}
+_SEVERAL: Final = "Conditional delete and patch act on several matches, up to N, only where the URL says _count=N."
 _DEFINITIONS: Final = "http://hl7.org/fhir/StructureDefinition/"
 
 
@@ -70,6 +71,7 @@ def _resource(resource_type: str, call: Call, interactions: Sequence[str]) -> Js
     return {
         "type": resource_type,
         "profile": _DEFINITIONS + resource_type,
+        "documentation": _SEVERAL,
         "interaction": [{"code": code} for code in interactions],
         "versioning": "versioned-update",
         "readHistory": True,
