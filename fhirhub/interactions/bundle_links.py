@@ -128,7 +128,7 @@ def rewritable(entries: Iterable[BundleEntry]) -> list[EntryLink]:
     full_urls = {entry.full_url for entry in entries if entry.full_url is not None}
     found = []
     for entry in entries:
-        if not isinstance(entry.request.body, dict) or entry.request.method not in {"POST", "PUT"}:
+        if not isinstance(entry.request.body, dict) or entry.request.method not in {"POST", "PUT", "PATCH"}:
             continue
         # Only where the entry has a restful fullUrl can `Patient/1` mean another entry.
         relative = parse_reference(entry.full_url or "") is not None

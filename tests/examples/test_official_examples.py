@@ -13,8 +13,8 @@ from tests.interactions.hub_client import BASE, Answer, HubClient, entry
 from tests.store.store_check import check_store
 from tests.validation.test_official_examples import INVALID
 
-# One worker stores them all; under load that takes its time.
-pytestmark = [pytest.mark.data, pytest.mark.timeout(300), pytest.mark.xdist_group("official examples")]
+# Under load they take their time.
+pytestmark = [pytest.mark.data, pytest.mark.timeout(300)]
 
 AT_ONCE = 200
 

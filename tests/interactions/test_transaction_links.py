@@ -308,3 +308,26 @@ def test_bundle_that_is_stored_keeps_its_own_links(hub: HubClient) -> None:
     }
     resource, _ = linked(hub, inner)
     assert resource["entry"] == inner["entry"]
+
+
+def test_links_of_a_fhirpath_patch_are_rewritten(hub: HubClient) -> None:
+    value = unique()
+    known = hub.post("Patient", patient(value))
+    ids = [hub.post("Observation", observation()).id for _ in range(2)]
+
+    def patch(reference: str) -> Json:
+        parts = [
+            {"name": "type", "valueCode": "add"},
+            {"name": "path", "valueString": "Observation"},
+            {"name": "name", "valueString": "subject"},
+            {"name": "value", "valueReference": {"reference": reference}},
+        ]
+        return {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
+
+    answer = hub.transaction(
+        entry("PATCH", f"Observation/{ids[0]}", patch(URN)),
+        entry("PATCH", f"Observation/{ids[1]}", patch(f"Patient?{mrn(value)}")),
+        entry("POST", "Patient", patient(), URN),
+    )
+    assert stored(hub, answer, 0)["subject"] == {"reference": location(answer.entries[2])}
+    assert stored(hub, answer, 1)["subject"] == {"reference": f"Patient/{known.id}"}

@@ -22,9 +22,6 @@ from tests.store.store_check import check_store
 
 SECONDS = 2.0
 
-# They share a mongod that they stop.
-pytestmark = pytest.mark.xdist_group("outage")
-
 
 class Mongod:
     """A mongod with fail points, which the tests of this file may stop, freeze and start again."""
