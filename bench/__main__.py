@@ -18,6 +18,7 @@ from bench import bare, load, server
 from fhirhub.demo import observations
 from fhirhub.model.json import Json, encode
 from fhirhub.store.embedded import find_mongod, start
+from fhirhub.store.replica_set import server_version
 from fhirhub.store.stamp import StampClock
 
 PAGE = Path("docs/performance.md")
@@ -199,7 +200,8 @@ def main() -> None:
             for row in bench.rows():
                 rows.append(row)
                 print(" | ".join(row.cells), flush=True)
-    text = f"{_machine(chosen.workers, '6.0.5')}\n\n{_table(rows)}"
+            version = server_version(mongod.uri)
+    text = f"{_machine(chosen.workers, version)}\n\n{_table(rows)}"
     print(f"\n{text}")
     if chosen.write:
         page = PAGE.read_text()
