@@ -93,7 +93,7 @@ def _create(request: FhirRequest, call: Call, unit: Unit, resource_type: str) ->
     plain = replace(request, if_none_exist=None)
     if not found:
         return Resolution((plain,), new_id=call.new_id())
-    # The body must be right even where it is not needed: whether it is stored depends on the data, its validity not.
+    # A match needs no body, so only its type is checked; in a transaction its links are not in place yet.
     resource_of(request, resource_type)
     return Resolution(settled=written(found[0], request, call, status=200))
 
