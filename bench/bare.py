@@ -11,7 +11,8 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from fhirhub.model.json import Json
-from fhirhub.store.collections import RESOURCE_INDEXES
+from fhirhub.search.site import Site
+from fhirhub.store.collections import resource_indexes
 from fhirhub.store.stamp import StampClock
 from fhirhub.store.stored import Draft, Stored, current_document
 
@@ -25,7 +26,7 @@ def documents(resources: Iterable[Json], clock: StampClock) -> list[Document]:
     """Return the documents fhirhub would store for these resources, made beforehand."""
     made = []
     for number, resource in enumerate(resources):
-        draft = Draft.of(resource, base_url=BASE_URL)
+        draft = Draft.of(resource, Site(BASE_URL))
         stamp = clock.next()
         content = draft.content(f"{os.getpid()}-{number}-{stamp}", 1, stamp)
         stored = Stored(draft.resource_type, f"{os.getpid()}-{number}-{stamp}", 1, stamp, "POST", content, stamp)
@@ -35,7 +36,7 @@ def documents(resources: Iterable[Json], clock: StampClock) -> list[Document]:
 
 def _collection(uri: str, database: str, name: str) -> Any:
     collection = MongoClient[Document](uri, **DURABLE)[database][name]
-    collection.create_indexes(list(RESOURCE_INDEXES))
+    collection.create_indexes(resource_indexes("Observation"))
     return collection
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from fhirhub.interactions.call import Call, Rules
 from fhirhub.interactions.dispatch import dispatch
 from fhirhub.model.request import FhirRequest, FhirResponse
+from fhirhub.search.site import Site
 from fhirhub.settings import ConfigurationError, Settings
 from fhirhub.store.database import Database, open_database
 
@@ -50,7 +51,7 @@ def open_hub(
         raise ConfigurationError("No database: set FHIRHUB_MONGODB_URI, or start the embedded mongod first.")
     database = open_database(settings.mongodb_uri, settings.database, max_time_ms=settings.max_time_ms, now=now)
     call = Call(
-        base_url=settings.public_url,
+        site=Site(settings.public_url, now),
         find=database.find,
         commits=database.commits,
         rules=Rules(
@@ -59,7 +60,6 @@ def open_hub(
             max_count=settings.max_count,
             max_bundle_entries=settings.max_bundle_entries,
         ),
-        now=now,
         new_id=new_id,
         dispatch=dispatch,
     )

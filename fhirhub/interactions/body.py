@@ -45,7 +45,7 @@ def drafted(resource: Json, call: Call, source: bytes | None = None) -> Draft:
     issues = validate_resource(resource, source=source)
     if any(issue.severity in {"error", "fatal"} for issue in issues):
         raise FhirError(Failure.INVALID, issues=issues)
-    return Draft.of(resource, base_url=call.base_url)
+    return Draft.of(resource, call.site)
 
 
 def check_type(name: str) -> None:

@@ -19,6 +19,7 @@ from fhirhub.search.criteria import parse_criteria
 from fhirhub.search.extract import extract
 from fhirhub.search.filter import And, Filter, TokenIs, TokenStartsWith
 from fhirhub.search.match import matches
+from fhirhub.search.site import Site
 from fhirhub.search.values import IndexEntries
 from fhirhub.store.unit_of_work import Key, Unit
 from fhirhub.validation import validate_resource
@@ -37,7 +38,7 @@ class _Candidate:
 class Candidates:
     """What the transaction will create or replace, for searches of the same transaction: they have to see it."""
 
-    base_url: str
+    site: Site
     _ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _unread: dict[str, list[_Candidate]] = field(default_factory=lambda: defaultdict(list))
     _read: dict[str, list[tuple[_Candidate, IndexEntries]]] = field(default_factory=lambda: defaultdict(list))
@@ -76,7 +77,7 @@ class Candidates:
 
     def _entries(self, candidate: _Candidate, resource_type: str) -> IndexEntries:
         try:
-            return extract(candidate.resource, resource_type, base_url=self.base_url)
+            return extract(candidate.resource, resource_type, self.site)
         except Exception:
             # Entries are validated when their links are in place; until then a resource may have any shape.
             issues = validate_resource(candidate.resource, allow_conditional_references=True)
@@ -185,7 +186,7 @@ class Targets:
         return answer
 
     def _found(self, resource_type: str, criteria: str, text: str) -> str | FhirError:
-        parsed = parse_criteria(resource_type, criteria, base_url=self._call.base_url, now=self._call.now)
+        parsed = parse_criteria(resource_type, criteria, self._call.site)
         ids = set(self._candidates.find(resource_type, parsed))
         # What an entry replaces is judged by its new state alone, so the database may return that many in vain.
         replaced = self._candidates.ids(resource_type)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from fhirhub.model.request import FhirRequest, FhirResponse
+from fhirhub.search.site import Site
 from fhirhub.store.commit import Commits
 from fhirhub.store.find import Find
 from fhirhub.store.stored import Stored
@@ -40,23 +41,31 @@ class Call:
     """The surroundings of one interaction.
 
     Arguments:
-        base_url: the public base URL, without a slash at the end.
+        site: the server as search sees it: base URL, search parameters, time zone.
         find, commits: the database.
         rules: what the site decides.
-        now: the wall clock.
         new_id: makes the logical id of a new resource.
         dispatch: runs another request the way this one is run (bundle entries, conditional interactions).
         unit: the transaction this call is part of; None: the interaction commits its own change.
     """
 
-    base_url: str
+    site: Site
     find: Find
     commits: Commits
     rules: Rules
-    now: Callable[[], datetime]
     new_id: Callable[[], str]
     dispatch: "Callable[[FhirRequest, Call], FhirResponse]"
     unit: Unit | None = None
+
+    @property
+    def base_url(self) -> str:
+        """The public base URL, without a slash at the end."""
+        return self.site.base_url
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The wall clock."""
+        return self.site.now
 
     def current(self, resource_type: str, logical_id: str) -> Stored | None:
         """Return the newest version (a deletion too), as seen from inside the transaction when there is one."""

@@ -156,7 +156,7 @@ def criteria_of(request: FhirRequest) -> str:
 
 
 def _matches(call: Call, unit: Unit, resource_type: str, criteria: str, *, at_most: int) -> list[Stored]:
-    parsed = parse_criteria(resource_type, criteria, base_url=call.base_url, now=call.now)
+    parsed = parse_criteria(resource_type, criteria, call.site)
     unit.lock(canonical_criteria(resource_type, criteria))
     found = unit.find(resource_type, parsed, limit=at_most + 1)
     if len(found) > at_most:

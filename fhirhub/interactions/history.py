@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html#history
 
 import re
 from dataclasses import replace
+from datetime import tzinfo
 from typing import Final
 
 from fhirhub.errors import Failure, FhirError
@@ -54,9 +55,9 @@ def _span(request: FhirRequest, call: Call) -> Span:
     since, at, cursor = (request.parameter(name) for name in ("_since", "_at", _CURSOR))
     span = Span(limit=page_size(request.parameter("_count"), call))
     if since is not None:
-        span = replace(span, since=_stamps("_since", since)[0])
+        span = replace(span, since=_stamps("_since", since, call.site.zone)[0])
     if at is not None:
-        span = replace(span, at=_stamps("_at", at))
+        span = replace(span, at=_stamps("_at", at, call.site.zone))
     if cursor is not None:
         if not _STAMP.fullmatch(cursor):
             raise FhirError(Failure.BAD_VALUE, f"{_CURSOR} is not one this server made: {cursor!r}.")
@@ -77,8 +78,8 @@ def page_size(text: str | None, call: Call) -> int:
     return min(int(text), call.rules.max_count)
 
 
-def _stamps(name: str, text: str) -> tuple[int, int]:
-    found = date_range(text)
+def _stamps(name: str, text: str, zone: tzinfo) -> tuple[int, int]:
+    found = date_range(text, zone)
     if found is None:
         raise FhirError(Failure.BAD_VALUE, f"{name} is not a date, dateTime or instant: {text!r}.")
     low, high = found

@@ -40,7 +40,7 @@ def _client_has(stored: Stored, request: FhirRequest) -> bool:
     if request.if_modified_since is None:
         return False
     # An entry of a Bundle has an instant, a header has an HTTP date in whole seconds.
-    if (instant := date_range(request.if_modified_since)) is not None:
+    if (instant := date_range(request.if_modified_since, UTC)) is not None:
         return microseconds(stored.last_updated) < instant[1]
     try:
         since = parsedate_to_datetime(request.if_modified_since)

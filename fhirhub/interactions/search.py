@@ -32,8 +32,7 @@ def search(request: FhirRequest, call: Call) -> FhirResponse:
         resource_type,
         request.query,
         handling=request.handling,
-        base_url=call.base_url,
-        now=call.now,
+        site=call.site,
         default_count=call.rules.default_count,
         max_count=call.rules.max_count,
     )

@@ -57,7 +57,7 @@ class _Attempt:
         self._to_rewrite = to_rewrite
         self._unit = unit
         self._call = call
-        self._candidates = Candidates(call.base_url)
+        self._candidates = Candidates(call.site)
         self._plain: dict[int, tuple[FhirRequest, ...]] = {}
         self._settled: dict[int, FhirResponse] = {}
         self._new_ids: dict[int, str] = {}
@@ -130,7 +130,7 @@ class _Attempt:
         """Return what an earlier entry creates and a conditional create asks for."""
         request = entry.request
         criteria = criteria_of(request)
-        parsed = parse_criteria(request.path[0], criteria, base_url=self._call.base_url, now=self._call.now)
+        parsed = parse_criteria(request.path[0], criteria, self._call.site)
         found = self._candidates.find(request.path[0], parsed)
         if not found:
             return None

@@ -4,6 +4,8 @@ https://hl7.org/fhir/R4/search.html#token, #string, #uri, #reference and #date
 """
 
 from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from decimal import Decimal
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,20 +16,23 @@ from fhirhub.model.reference import parse_reference
 from fhirhub.search import keys
 from fhirhub.search.dates import Range, date_range, period_range, timing_range
 from fhirhub.search.paths import branches
+from fhirhub.search.site import Site
 
 
 class Collector:
     """Gathers the entries of one resource; dictionaries because they drop duplicates and keep the order.
 
-    `dates` holds the fields of `DateEntry`, which take less time to compare than the entries themselves.
+    `dates` and `numbers` hold the fields of `RangeEntry`, which take less time to compare than the entries themselves.
     """
 
-    __slots__ = ("base_url", "dates", "tokens")
+    __slots__ = ("base_url", "dates", "numbers", "site", "tokens")
 
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.base_url = site.base_url
         self.tokens: dict[str, None] = {}
         self.dates: dict[tuple[str, int, int], None] = {}
+        self.numbers: dict[tuple[str, Decimal, Decimal], None] = {}
 
 
 Converter = Callable[[str, Any, Collector], bool]
@@ -147,9 +152,9 @@ def embedded(code: str, value: Json, into: Collector) -> bool:
     return True
 
 
-def _dated(read: Callable[[Any], Range | None]) -> Converter:
+def _dated(read: Callable[[Any, tzinfo], Range | None]) -> Converter:
     def convert(code: str, value: Any, into: Collector) -> bool:
-        covered = read(value)
+        covered = read(value, into.site.zone)
         if covered is None:
             return False
         into.dates[code, covered[0], covered[1]] = None

@@ -4,25 +4,22 @@ https://hl7.org/fhir/R4/http.html#ccreate, https://hl7.org/fhir/R4/http.html#tru
 """
 
 import re
-from collections.abc import Callable
-from datetime import datetime
 
 from fhirhub.errors import Failure, FhirError
 from fhirhub.model.url import Query, parse_query
 from fhirhub.search import result_parameters, syntax
 from fhirhub.search.filter import Filter
 from fhirhub.search.parse import parse
+from fhirhub.search.site import Site
 
 
-def parse_criteria(resource_type: str, query_string: str, *, base_url: str, now: Callable[[], datetime]) -> Filter:
+def parse_criteria(resource_type: str, query_string: str, site: Site) -> Filter:
     """Return the filter of conditional criteria, percent-encoded as in a URL (`identifier=http%3A%2F%2Fa|1`).
 
     A leading `?` or `Type?` is allowed where the type is `resource_type`. Always strict.
     Raises FhirError: nothing to select by, a result parameter, or anything `parse` refuses.
     """
-    return parse(
-        resource_type, _pairs(resource_type, query_string), handling="strict", base_url=base_url, now=now
-    ).filter
+    return parse(resource_type, _pairs(resource_type, query_string), handling="strict", site=site).filter
 
 
 def canonical_criteria(resource_type: str, query_string: str) -> str:

@@ -3,11 +3,10 @@
 https://hl7.org/fhir/R4/search.html#parameters
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from fhirhub.definitions import SearchParameter
+from fhirhub.search.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +17,7 @@ class Criterion:
     resource_type: str
     modifier: str | None
     value: str
-    base_url: str
-    now: Callable[[], datetime]
+    site: Site
 
     @property
     def name(self) -> str:

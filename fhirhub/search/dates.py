@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/search.html#date
 """
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final
 
@@ -31,24 +31,29 @@ _DATE_TIME: Final = re.compile(
 
 
 @lru_cache(maxsize=4096)
-def date_range(text: str) -> Range | None:
+def date_range(text: str, zone: tzinfo) -> Range | None:
     """Return the range a date, dateTime or instant covers at the precision it is written in; None when it is none.
 
-    A time without zone counts as UTC. Fractions finer than a microsecond are cut off.
+    Arguments:
+        zone: where dates are, and times that name no zone of their own.
+
+    Fractions finer than a microsecond are cut off.
     """
     found = _DATE_TIME.fullmatch(text)
     if found is None:
         return None
-    year, month, day, hour, minute, second, fraction, zone = found.groups()
+    year, month, day, hour, minute, second, fraction, named = found.groups()
     try:
         if day is None:
-            return _months(int(year), int(month or 1), 1 if month else 12)
+            low, high = _months(int(year), int(month or 1), 1 if month else 12)
+            return _in_utc(low, zone), _in_utc(high, zone)
         low = (date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY) * _DAY
     except ValueError:
         return None
     if hour is None:
-        return low, low + _DAY
-    low += (int(hour) * 60 + int(minute)) * 60 * _SECOND - _offset(zone)
+        return _in_utc(low, zone), _in_utc(low + _DAY, zone)
+    low += (int(hour) * 60 + int(minute)) * 60 * _SECOND
+    low = low - _offset(named) if named else _in_utc(low, zone)
     if second is None:
         return low, low + 60 * _SECOND
     low += int(second) * _SECOND
@@ -68,27 +73,39 @@ def _months(year: int, month: int, count: int) -> Range:
     return low, (date(year, 12, 31).toordinal() + 1 - _EPOCH_DAY) * _DAY
 
 
-def _offset(zone: str | None) -> int:
-    if zone is None or zone == "Z":
+def _in_utc(local: int, zone: tzinfo) -> int:
+    """Return when a clock in the zone shows a time, given in microseconds since it showed 1970."""
+    if zone is UTC:
+        return local
+    try:
+        offset = (_EPOCH + timedelta(microseconds=local)).replace(tzinfo=zone).utcoffset()
+    except OverflowError:
+        # The end of the year 9999; only its neighbourhood can say how far the zone is from UTC.
+        offset = datetime.max.replace(tzinfo=zone).utcoffset()
+    return local - (offset or timedelta()) // timedelta(microseconds=1)
+
+
+def _offset(zone: str) -> int:
+    if zone == "Z":
         return 0
     minutes = int(zone[1:3]) * 60 + int(zone[4:6])
     return (minutes if zone[0] == "+" else -minutes) * 60 * _SECOND
 
 
-def period_range(period: Json) -> Range | None:
+def period_range(period: Json, zone: tzinfo) -> Range | None:
     """Return the range of a Period, open ends included; None when it has neither start nor end."""
-    start = date_range(period.get("start") or "")
-    end = date_range(period.get("end") or "")
+    start = date_range(period.get("start") or "", zone)
+    end = date_range(period.get("end") or "", zone)
     if start is None and end is None:
         return None
     return (start[0] if start else BEGINNING, end[1] if end else END)
 
 
-def timing_range(timing: Json) -> Range | None:
+def timing_range(timing: Json, zone: tzinfo) -> Range | None:
     """Return the outer limits of a Timing, from its events and `repeat.boundsPeriod`; None when it states neither."""
-    ranges = [covered for event in timing.get("event") or () if event and (covered := date_range(event))]
+    ranges = [covered for event in timing.get("event") or () if event and (covered := date_range(event, zone))]
     bounds = (timing.get("repeat") or {}).get("boundsPeriod")
-    if bounds and (covered := period_range(bounds)):
+    if bounds and (covered := period_range(bounds, zone)):
         ranges.append(covered)
     if not ranges:
         return None

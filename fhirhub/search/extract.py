@@ -6,16 +6,18 @@ https://hl7.org/fhir/R4/searchparameter.html#expression
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from fhirhub.definitions import r4
 from fhirhub.fhirpath import compile_expression
 from fhirhub.model.json import Json
 from fhirhub.search.convert import CONVERTERS, Collector, Converter, embedded, is_indexed, points_to
+from fhirhub.search.leading import event, leading, listed
+from fhirhub.search.parameters import SearchParameters
 from fhirhub.search.paths import branches
-from fhirhub.search.values import DateEntry, IndexEntries
+from fhirhub.search.site import Site
+from fhirhub.search.values import IndexEntries, RangeEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +45,25 @@ class _Plan:
     by_property: Mapping[str, tuple[_Source, ...]]
 
 
-def extract(resource: Json, resource_type: str, *, base_url: str) -> IndexEntries:
-    """Return the index entries of a valid resource.
-
-    Arguments:
-        base_url: the service base without a slash at its end; absolute references below it count as local.
-    """
-    plan = _plan(resource_type)
-    into = Collector(base_url)
+def extract(resource: Json, resource_type: str, site: Site) -> IndexEntries:
+    """Return the index entries of a valid resource."""
+    plan = _plan(site.parameters, resource_type)
+    into = Collector(site)
     for source in plan.always:
         _apply(source, resource, into)
     by_property = plan.by_property
     for name in resource:
         for source in by_property.get(name, ()):
             _apply(source, resource, into)
-    return IndexEntries(list(into.tokens), [DateEntry(*fields) for fields in into.dates])
+    entries = IndexEntries(
+        tokens=list(into.tokens),
+        dates=[RangeEntry(*fields) for fields in into.dates],
+        numbers=[RangeEntry(*fields) for fields in into.numbers],
+    )
+    if leading(resource_type) is not None:
+        entries.event = event(resource_type, entries.dates)
+        entries.listed = listed(resource_type, entries.tokens)
+    return entries
 
 
 def _apply(source: _Source, resource: Json, into: Collector) -> None:
@@ -79,11 +85,11 @@ def _apply(source: _Source, resource: Json, into: Collector) -> None:
             into.tokens[f"{code}="] = None
 
 
-@cache
-def _plan(resource_type: str) -> _Plan:
+@lru_cache(maxsize=1024)
+def _plan(parameters: SearchParameters, resource_type: str) -> _Plan:
     targets: dict[str, list[_Target]] = defaultdict(list)
     properties: dict[str, frozenset[str]] = {}
-    for parameter in r4().search_parameters(resource_type).values():
+    for parameter in parameters.of(resource_type).values():
         if not is_indexed(parameter, resource_type):
             continue
         for branch in branches(parameter, resource_type):

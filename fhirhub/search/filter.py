@@ -5,6 +5,9 @@ https://hl7.org/fhir/R4/search.html#combining
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+from fhirhub.search.values import Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,89 @@ class TokenStartsWith:
 
 
 @dataclass(frozen=True, slots=True)
-class DateIs:
-    """Some one entry [low, high) of `parameter` keeps every bound given; with none given, any entry of it does.
+class TokenHas:
+    """Some token starts with `prefix` and has `text` in what follows, up to a bar: anywhere in it, or at its end."""
 
-    Bounds are microseconds since 1970 UTC.
+    prefix: str
+    text: str
+    at_end: bool = False
+
+
+Bound = tuple[Literal["low", "high"], Literal["<", "<=", ">", ">="], Amount]
+"""A condition on one end of a range: `("high", ">", 5)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeIs:
+    """Some one entry of `parameter` keeps every bound given; with none given, any entry of it does."""
+
+    kind: Literal["date", "number"]
+    parameter: str
+    bounds: tuple[Bound, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupIs:
+    """Some one group of the composite `parameter` fulfils `part`, which is about the entries of the group."""
+
+    parameter: str
+    part: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class HasWord:
+    """The content has a word; with `narrative`, its narrative has."""
+
+    word: str
+    narrative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Some place of the resource lies within a distance, in metres, of a point given in degrees."""
+
+    latitude: float
+    longitude: float
+    metres: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refers:
+    """By the reference parameter `parameter` the resource refers to a resource of a type that fulfils `part`.
+
+    https://hl7.org/fhir/R4/search.html#chaining
     """
 
     parameter: str
-    low_at_least: int | None = None
-    low_below: int | None = None
-    high_at_most: int | None = None
-    high_above: int | None = None
+    target_type: str
+    part: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferredBy:
+    """A resource of `source_type` that fulfils `part` refers to this one by its reference parameter `parameter`.
+
+    https://hl7.org/fhir/R4/search.html#has
+    """
+
+    source_type: str
+    parameter: str
+    part: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class InHierarchy:
+    """By `parameter` the resource refers to `target_type/logical_id`, or to one that stands `above` or `below` it.
+
+    Which stands above which is told by the reference parameter `parent` of the target type.
+    https://hl7.org/fhir/R4/search.html#reference
+    """
+
+    parameter: str
+    target_type: str
+    logical_id: str
+    parent: str
+    direction: Literal["above", "below"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +156,26 @@ class Updated:
     high: int | None = None
 
 
-Filter = All | Nothing | And | Or | Not | TokenIs | TokenStartsWith | DateIs | IdIn | Updated
+Related = Refers | ReferredBy | InHierarchy
+"""What the entries of one resource cannot tell: it takes others to decide."""
+
+Filter = (
+    All
+    | Nothing
+    | And
+    | Or
+    | Not
+    | TokenIs
+    | TokenStartsWith
+    | TokenHas
+    | RangeIs
+    | GroupIs
+    | HasWord
+    | Within
+    | IdIn
+    | Updated
+    | Related
+)
 
 
 def all_of(parts: Iterable[Filter]) -> Filter:
@@ -119,10 +213,21 @@ def leaves(part: Filter) -> int:
     match part:
         case And(parts) | Or(parts):
             return sum(map(leaves, parts))
-        case Not(inner):
+        case Not(inner) | GroupIs(_, inner) | Refers(_, _, inner) | ReferredBy(_, _, inner):
             return leaves(inner)
         case _:
             return 1
+
+
+def related(part: Filter) -> bool:
+    """Whether a filter, or any part of it, takes other resources to decide."""
+    match part:
+        case And(parts) | Or(parts):
+            return any(map(related, parts))
+        case Not(inner) | GroupIs(_, inner):
+            return related(inner)
+        case _:
+            return isinstance(part, Related)
 
 
 def none_of(part: Filter) -> Filter:

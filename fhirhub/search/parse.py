@@ -3,12 +3,10 @@
 https://hl7.org/fhir/R4/search.html#parameters, #errors
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.model.request import Handling
 from fhirhub.search import result_parameters
@@ -16,6 +14,7 @@ from fhirhub.search.criterion import Criterion
 from fhirhub.search.filter import Filter, all_of, leaves
 from fhirhub.search.predicates import MODIFIERS, is_supported, predicate
 from fhirhub.search.result_parameters import ResultParameters, SortKey, Summary, Total, nearest
+from fhirhub.search.site import Site
 from fhirhub.search.syntax import bad_value, too_costly
 
 NOT_SUPPORTED: Final = (
@@ -61,8 +60,7 @@ def parse(
     parameters: Sequence[tuple[str, str]],
     *,
     handling: Handling,
-    base_url: str,
-    now: Callable[[], datetime],
+    site: Site,
     default_count: int = DEFAULT_COUNT,
     max_count: int = MAX_COUNT,
 ) -> SearchQuery:
@@ -71,8 +69,7 @@ def parse(
     Arguments:
         parameters: names and values, decoded from the URL and the form, in the order given.
         handling: `strict` refuses parameters that are unknown or not supported, `lenient` ignores them and says so.
-        base_url: the service base without a slash at its end.
-        now: the clock; `ap` needs it.
+        site: the server the search is for.
         default_count: the size of a page when the request names none.
         max_count: the largest page; a larger `_count` counts as this.
 
@@ -91,10 +88,10 @@ def parse(
             seen.add(name)
             value = result_parameters.read(name, value, resource_type, max_count=max_count, into=shape)
         elif name not in result_parameters.PRESENTATION:
-            if (reason := _refusal(resource_type, name)) is not None:
+            if (reason := _refusal(resource_type, name, site)) is not None:
                 ignored.append(_ignored(name, reason, handling))
                 continue
-            filters.append(predicate(_criterion(resource_type, name, value, base_url, now)))
+            filters.append(predicate(_criterion(resource_type, name, value, site)))
             comparisons += leaves(filters[-1])
             if comparisons > MAX_COMPARISONS:
                 raise too_costly(name, f"the search takes more than {MAX_COMPARISONS} comparisons; split it.")
@@ -113,10 +110,10 @@ def parse(
     )
 
 
-def _refusal(resource_type: str, name: str) -> str | None:
+def _refusal(resource_type: str, name: str, site: Site) -> str | None:
     """Return why a parameter of this name cannot be searched by, None where it can."""
     code, _, modifier = name.partition(":")
-    known = r4().search_parameters(resource_type)
+    known = site.parameters.of(resource_type)
     parameter = known.get(code)
     if code.partition(".")[0] in known and ("." in code or "." in modifier):
         return "chained parameters are not supported yet."
@@ -141,9 +138,9 @@ def _ignored(name: str, reason: str, handling: Handling) -> Issue:
     return Issue("warning", Failure.NOT_SUPPORTED.issue_code, f"{text} It was ignored.", expression)
 
 
-def _criterion(resource_type: str, name: str, value: str, base_url: str, now: Callable[[], datetime]) -> Criterion:
+def _criterion(resource_type: str, name: str, value: str, site: Site) -> Criterion:
     code, colon, modifier = name.partition(":")
     if colon and not modifier:
         raise bad_value(name, "a modifier is missing after the colon.")
-    parameter = r4().search_parameters(resource_type)[code]
-    return Criterion(parameter, resource_type, modifier or None, value, base_url, now)
+    parameter = site.parameters.of(resource_type)[code]
+    return Criterion(parameter, resource_type, modifier or None, value, site)

@@ -14,7 +14,7 @@ from fhirhub.model.reference import is_logical_id, parse_reference
 from fhirhub.search import keys, syntax
 from fhirhub.search.convert import SYSTEMLESS, is_indexed
 from fhirhub.search.criterion import Criterion
-from fhirhub.search.filter import All, DateIs, Filter, IdIn, TokenIs, TokenStartsWith, any_of, none_of
+from fhirhub.search.filter import All, Filter, IdIn, RangeIs, TokenIs, TokenStartsWith, any_of, none_of
 from fhirhub.search.folding import fold
 from fhirhub.search.paths import ANY_RESOURCE, branches
 from fhirhub.search.temporal import date, updated
@@ -76,7 +76,7 @@ def _missing(criterion: Criterion, parts: list[str]) -> Filter:
     if code in _SPECIAL:
         present = All()
     elif criterion.parameter.type == "date":
-        present = any_of([DateIs(code), TokenIs(f"{code}=")])
+        present = any_of([RangeIs("date", code), TokenIs(f"{code}=")])
     else:
         present = TokenStartsWith(f"{code}=")
     return none_of(present) if parts == ["true"] else present
@@ -153,7 +153,7 @@ def _reference(criterion: Criterion, text: str) -> Filter:
         raise syntax.bad_value(
             criterion.name, f"{parsed.resource_type} is none of its target types ({_some(targets)})."
         )
-    key = keys.reference_key(plain, criterion.base_url)
+    key = keys.reference_key(plain, criterion.site.base_url)
     if key is None:
         raise syntax.bad_value(criterion.name, f"{plain!r} is no reference that can be searched for.")
     return TokenIs(f"{code}={key}")

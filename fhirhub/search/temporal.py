@@ -8,7 +8,7 @@ from typing import Final
 from fhirhub.search import syntax
 from fhirhub.search.criterion import Criterion
 from fhirhub.search.dates import Range, date_range, microseconds
-from fhirhub.search.filter import DateIs, Filter, Updated, any_of
+from fhirhub.search.filter import Bound, Filter, RangeIs, Updated, any_of
 
 PREFIXES: Final = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 
@@ -20,28 +20,31 @@ def date(criterion: Criterion, text: str) -> Filter:
     """
     prefix, covered = _prefixed(criterion, text)
     low, high = covered
-    code = criterion.parameter.code
+
+    def having(*bounds: Bound) -> Filter:
+        return RangeIs("date", criterion.parameter.code, bounds)
+
     match prefix:
         case "eq":
-            return DateIs(code, low_at_least=low, high_at_most=high)
+            return having(("low", ">=", low), ("high", "<=", high))
         case "ne":
-            return any_of([DateIs(code, low_below=low), DateIs(code, high_above=high)])
+            return any_of([having(("low", "<", low)), having(("high", ">", high))])
         case "gt":
-            return DateIs(code, high_above=high)
+            return having(("high", ">", high))
         case "lt":
-            return DateIs(code, low_below=low)
+            return having(("low", "<", low))
         case "ge":
             # Above the value or within it; what starts within it and is not within it ends above it.
-            return any_of([DateIs(code, high_above=high), DateIs(code, low_at_least=low)])
+            return any_of([having(("high", ">", high)), having(("low", ">=", low))])
         case "le":
-            return any_of([DateIs(code, low_below=low), DateIs(code, high_at_most=high)])
+            return any_of([having(("low", "<", low)), having(("high", "<=", high))])
         case "sa":
-            return DateIs(code, low_at_least=high)
+            return having(("low", ">=", high))
         case "eb":
-            return DateIs(code, high_at_most=low)
+            return having(("high", "<=", low))
         case _:
             low, high = _widened(criterion, covered)
-            return DateIs(code, low_below=high, high_above=low)
+            return having(("low", "<", high), ("high", ">", low))
 
 
 def updated(criterion: Criterion, text: str) -> Filter:
@@ -71,7 +74,7 @@ def updated(criterion: Criterion, text: str) -> Filter:
 def _prefixed(criterion: Criterion, text: str) -> tuple[str, Range]:
     plain = syntax.unescape(text)
     prefix, rest = (plain[:2], plain[2:]) if plain[:2] in PREFIXES else ("eq", plain)
-    covered = date_range(rest)
+    covered = date_range(rest, criterion.site.zone)
     if covered is None:
         hint = " (a + in a URL means a space: write %2B)" if " " in rest else ""
         raise syntax.bad_value(
@@ -85,6 +88,6 @@ def _prefixed(criterion: Criterion, text: str) -> tuple[str, Range]:
 def _widened(criterion: Criterion, covered: Range) -> Range:
     """`ap`: a tenth of the time between now and the date, to both sides."""
     low, high = covered
-    now = microseconds(criterion.now())
+    now = microseconds(criterion.site.now())
     margin = max(low - now, now - high, 0) // 10
     return low - margin, high + margin

@@ -8,29 +8,48 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo import ASCENDING, GEOSPHERE, IndexModel, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError
+from fhirhub.search.leading import leading
 from fhirhub.settings import ConfigurationError
 from fhirhub.store.documents import DOCUMENTS, LOCK_STRIPES, Counter, Installation, Lock
 
 Document = dict[str, Any]
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Version of the storage layout; a change that old code cannot read raises it."""
 
 _NAMESPACE_EXISTS: Final = 48
 
-RESOURCE_INDEXES: Final = (
+_SHARED_INDEXES: Final = (
     IndexModel([("k", ASCENDING), ("n", ASCENDING)], name="tokens"),
+    IndexModel([("a", ASCENDING), ("e", ASCENDING), ("n", ASCENDING)], name="listed", sparse=True),
     IndexModel([("d.p", ASCENDING), ("d.l", ASCENDING), ("d.h", ASCENDING)], name="dates"),
+    IndexModel([("q.p", ASCENDING), ("q.l", ASCENDING), ("q.h", ASCENDING)], name="numbers", sparse=True),
+    IndexModel([("w", ASCENDING), ("n", ASCENDING)], name="words", sparse=True),
+    IndexModel([("c.t", ASCENDING), ("c.k", ASCENDING)], name="contained", sparse=True),
     IndexModel([("n", ASCENDING)], name="created"),
     IndexModel([("u", ASCENDING)], name="updated"),
 )
+_PLACES: Final = IndexModel([("p", GEOSPHERE)], name="places", sparse=True)
+_EVENTS: Final = IndexModel([("e", ASCENDING), ("n", ASCENDING)], name="events")
+
+
+def resource_indexes(resource_type: str) -> list[IndexModel]:
+    """Return the indexes of a resource type; what it has no such parameter for, it has no index for."""
+    parameters = r4().search_parameters(resource_type)
+    indexes = list(_SHARED_INDEXES)
+    if "near" in parameters:
+        indexes.append(_PLACES)
+    if leading(resource_type) is not None:
+        indexes.append(_EVENTS)
+    return indexes
 
 
 class Collections:
@@ -102,7 +121,7 @@ class Collections:
             with self._making:
                 if name in self._ready:
                     continue
-                self._database[name].create_indexes(list(RESOURCE_INDEXES))
+                self._database[name].create_indexes(resource_indexes(name))
                 self._ready |= {name}
 
     def require(self, resource_type: str) -> Collection[Document]:

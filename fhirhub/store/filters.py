@@ -7,28 +7,42 @@ without which MongoDB may take each bound from another member. A prefix is a ran
 code point.
 """
 
+import re
 from typing import Any, Final, assert_never
 
 from fhirhub.search.filter import (
     All,
     And,
-    DateIs,
     Filter,
+    GroupIs,
+    HasWord,
     IdIn,
+    InHierarchy,
     Not,
     Nothing,
     Or,
+    RangeIs,
+    ReferredBy,
+    Refers,
+    TokenHas,
     TokenIs,
     TokenStartsWith,
     Updated,
+    Within,
 )
+from fhirhub.search.match import EARTH_RADIUS
+from fhirhub.store.entries import stored_amount
 from fhirhub.store.stamp import LOW_BITS
 
 _INT64: Final = 2**63 - 1
+_OPERATORS: Final = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
 
 
 def to_mongo(filter: Filter) -> dict[str, Any]:
-    """Return the filter document over `_id`, `u`, `k` and `d` of stored documents."""
+    """Return the filter document over `_id`, `u` and the fields of `entries` of stored documents.
+
+    Raises ValueError: a part is about other resources; `resolve` such parts first.
+    """
     match filter:
         case All():
             return {}
@@ -44,12 +58,23 @@ def to_mongo(filter: Filter) -> dict[str, Any]:
             return {"k": key}
         case TokenStartsWith(prefix):
             return {"k": {"$elemMatch": {"$gte": prefix, "$lt": after_prefix(prefix)}}}
-        case DateIs():
-            return {"d": {"$elemMatch": _date(filter)}}
+        case TokenHas(prefix, text, at_end):
+            pattern = f"^{re.escape(prefix)}[^|]*{re.escape(text)}" + (r"(\||$)" if at_end else "")
+            return {"k": {"$elemMatch": {"$gte": prefix, "$lt": after_prefix(prefix), "$regex": pattern}}}
+        case RangeIs(kind):
+            return {"d" if kind == "date" else "q": {"$elemMatch": _range(filter)}}
+        case GroupIs(parameter, part):
+            return {"g": {"$elemMatch": {"$and": [{"p": parameter}, to_mongo(part)]}}}
+        case HasWord(word, narrative):
+            return {"w": f".{word}" if narrative else {"$in": [word, f".{word}"]}}
+        case Within(latitude, longitude, metres):
+            return {"p": {"$geoWithin": {"$centerSphere": [[longitude, latitude], metres / EARTH_RADIUS]}}}
         case IdIn(ids):
             return {"_id": {"$in": sorted(ids)}}
         case Updated(low, high):
             return _updated(low, high)
+        case Refers() | ReferredBy() | InHierarchy():
+            raise ValueError(f"{filter} has to be resolved first")
         case _:
             assert_never(filter)
 
@@ -66,11 +91,11 @@ def _any(parts: tuple[Filter, ...]) -> dict[str, Any]:
     return {"$or": documents} if len(documents) > 1 else documents[0]
 
 
-def _date(node: DateIs) -> dict[str, Any]:
-    low = {"$gte": node.low_at_least, "$lt": node.low_below}
-    high = {"$lte": node.high_at_most, "$gt": node.high_above}
-    bounds = {"l": _given(low), "h": _given(high)}
-    return {"p": node.parameter} | {name: bound for name, bound in bounds.items() if bound}
+def _range(node: RangeIs) -> dict[str, Any]:
+    document: dict[str, Any] = {"p": node.parameter}
+    for side, comparison, limit in node.bounds:
+        document.setdefault(side[0], {})[_OPERATORS[comparison]] = stored_amount(limit)
+    return document
 
 
 def _given(bounds: dict[str, int | None]) -> dict[str, int]:

@@ -18,11 +18,12 @@ from fhirhub.search.filter import All, Filter
 from fhirhub.store.coalescer import Coalescer, Job
 from fhirhub.store.collections import Collections
 from fhirhub.store.documents import History
+from fhirhub.store.entries import WITHOUT_ENTRIES
 from fhirhub.store.failures import reading
 from fhirhub.store.filters import to_mongo
 from fhirhub.store.stamp import LOW_BITS
 from fhirhub.store.stored import Stored, from_current, from_history, history_key
-from fhirhub.store.unit_of_work import WITHOUT_ENTRIES, Key
+from fhirhub.store.unit_of_work import Key
 
 Result = TypeVar("Result")
 

@@ -12,15 +12,17 @@ from fhirhub.errors import Failure, FhirError
 from fhirhub.model.json import Json, decode_trusted, encode, encode_canonical
 from fhirhub.model.request import Method
 from fhirhub.search.extract import extract
-from fhirhub.search.values import DateEntry, IndexEntries
+from fhirhub.search.site import Site
+from fhirhub.search.values import IndexEntries
+from fhirhub.store.entries import entries_document
 from fhirhub.store.stamp import format_instant, instant_of
 
 MAX_RESOURCE_BYTES: Final = 15 * 1024 * 1024
 """Largest resource that is stored: MongoDB allows 16 MiB for a document, index entries included."""
 
-# What BSON adds to the text of a token; what a date entry takes with the longest code of a parameter.
+# What BSON adds to the text of a token; what a range takes with the longest code of a parameter and its unit.
 _TOKEN_BYTES: Final = 14
-_DATE_BYTES: Final = 80
+_RANGE_BYTES: Final = 110
 
 _SET_BY_SERVER: Final = frozenset({"resourceType", "id", "meta"})
 _META_SET_BY_SERVER: Final = frozenset({"versionId", "lastUpdated"})
@@ -75,7 +77,7 @@ class Draft:
     entries: IndexEntries
 
     @staticmethod
-    def of(resource: Json, *, base_url: str) -> "Draft":
+    def of(resource: Json, site: Site) -> "Draft":
         """Prepare a resource for writing.
 
         Raises:
@@ -88,7 +90,7 @@ class Draft:
             resource_type=resource_type,
             meta=encode(meta)[1:-1],
             rest=encode(rest)[1:-1],
-            entries=extract(resource, resource_type, base_url=base_url),
+            entries=extract(resource, resource_type, site),
         )
         if draft.size > MAX_RESOURCE_BYTES:
             raise FhirError(
@@ -101,9 +103,7 @@ class Draft:
     @property
     def size(self) -> int:
         """Bytes the document will take, roughly."""
-        tokens, dates = self.entries.tokens, self.entries.dates
-        entries = len("".join(tokens).encode()) + _TOKEN_BYTES * len(tokens) + _DATE_BYTES * len(dates)
-        return len(self.meta) + len(self.rest) + entries
+        return len(self.meta) + len(self.rest) + _size(self.entries)
 
     def content(self, logical_id: str, version: int, stamp: int) -> bytes:
         """Return the JSON as it will be served for one version."""
@@ -128,6 +128,14 @@ class Draft:
         )
 
 
+def _size(entries: IndexEntries) -> int:
+    texts = [*entries.tokens, *entries.words, *entries.listed]
+    ranges = len(entries.dates) + len(entries.numbers) + len(entries.points)
+    inner = [group.entries for group in entries.groups] + [each.entries for each in entries.contained]
+    parts = sum(_size(each) + _RANGE_BYTES for each in inner)
+    return len("".join(texts).encode()) + _TOKEN_BYTES * len(texts) + _RANGE_BYTES * ranges + parts
+
+
 def current_document(stored: Stored, entries: IndexEntries | None) -> dict[str, Any]:
     """Return the document of a current version. A deletion has neither `n` nor index entries, so no search meets it."""
     document: dict[str, Any] = {
@@ -139,8 +147,7 @@ def current_document(stored: Stored, entries: IndexEntries | None) -> dict[str, 
     if stored.content is not None and entries is not None:
         document["n"] = stored.created
         document["r"] = stored.content
-        document["k"] = entries.tokens
-        document["d"] = [{"p": date.parameter, "l": date.low, "h": date.high} for date in entries.dates]
+        document |= entries_document(entries)
     return document
 
 
@@ -192,11 +199,4 @@ def from_history(document: Mapping[str, Any]) -> Stored:
         document["m"],
         document.get("r"),
         document.get("n"),
-    )
-
-
-def entries_of(document: Mapping[str, Any]) -> IndexEntries:
-    """Return the index entries a current document holds."""
-    return IndexEntries(
-        list(document.get("k", ())), [DateEntry(date["p"], date["l"], date["h"]) for date in document.get("d", ())]
     )

@@ -21,6 +21,7 @@ from fhirhub.search.match import matches
 from fhirhub.search.values import IndexEntries
 from fhirhub.store.collections import Collections, Document
 from fhirhub.store.documents import LOCK_STRIPES, History, Lock, Outbox
+from fhirhub.store.entries import WITHOUT_ENTRIES
 from fhirhub.store.filters import to_mongo
 from fhirhub.store.stamp import LOW_BITS, StampClock
 from fhirhub.store.stored import (
@@ -33,8 +34,6 @@ from fhirhub.store.stored import (
 
 Key = tuple[str, str]
 """Resource type and logical id."""
-
-WITHOUT_ENTRIES: Final = {"k": 0, "d": 0}
 
 _OUTBOX_CHANGES_PER_DOCUMENT: Final = 1000
 

@@ -16,7 +16,9 @@ import requests
 from pymongo import MongoClient
 
 from fhirhub.search.extract import extract
-from fhirhub.store.stored import entries_of, from_current, from_history
+from fhirhub.search.site import Site
+from fhirhub.store.entries import entries_of
+from fhirhub.store.stored import from_current, from_history
 
 GROUP = "urn:example:group"
 GROUP_SIZE = 7
@@ -184,7 +186,7 @@ def check_database(uri: str, database: str, journal: Journal, base: str) -> int:
                     continue
                 resource = stored.resource()
                 # Their order is that of the elements in what was sent, which `meta` may have stood anywhere in.
-                held, rebuilt = entries_of(document), extract(resource, name, base_url=base)
+                held, rebuilt = entries_of(document), extract(resource, name, Site(base))
                 assert sorted(held.tokens) == sorted(rebuilt.tokens), f"{name}/{stored.logical_id}"
                 assert set(held.dates) == set(rebuilt.dates), f"{name}/{stored.logical_id}"
                 for tag in resource["meta"].get("tag", ()):

@@ -7,6 +7,7 @@ import pytest
 
 from fhirhub.model.request import Handling
 from fhirhub.search.parse import SearchQuery, parse
+from fhirhub.search.site import Site
 
 BASE_URL = "https://hub.example.org/fhir"
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -19,6 +20,6 @@ def search() -> Search:
     """Parse `search("Patient", ("name", "ann"), ...)`."""
 
     def parsed(resource_type: str, *parameters: tuple[str, str], handling: Handling = "strict") -> SearchQuery:
-        return parse(resource_type, parameters, handling=handling, base_url=BASE_URL, now=lambda: NOW)
+        return parse(resource_type, parameters, handling=handling, site=Site(BASE_URL, lambda: NOW))
 
     return parsed

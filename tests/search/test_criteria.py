@@ -6,12 +6,13 @@ from fhirhub.errors import FhirError
 from fhirhub.search.criteria import canonical_criteria, parse_criteria
 from fhirhub.search.filter import And, Filter, TokenIs
 from fhirhub.search.keys import system_id
+from fhirhub.search.site import Site
 
 from .conftest import BASE_URL, NOW
 
 
 def parsed(query: str, resource_type: str = "Patient") -> Filter:
-    return parse_criteria(resource_type, query, base_url=BASE_URL, now=lambda: NOW)
+    return parse_criteria(resource_type, query, Site(BASE_URL, lambda: NOW))
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,11 @@ def at(*fields: int, offset: int = 0) -> int:
     ],
 )
 def test_date_covers_its_precision(text: str, low: int, high: int) -> None:
-    assert date_range(text) == (low, high)
+    assert date_range(text, UTC) == (low, high)
 
 
 def test_date_at_the_end_of_the_calendar_has_an_end() -> None:
-    whole, december, day = date_range("9999"), date_range("9999-12"), date_range("9999-12-31")
+    whole, december, day = date_range("9999", UTC), date_range("9999-12", UTC), date_range("9999-12-31", UTC)
     assert whole and december and day
     assert whole[1] == december[1] == day[1] == day[0] + 86_400_000_000
 
@@ -52,36 +52,39 @@ def test_date_at_the_end_of_the_calendar_has_an_end() -> None:
     ],
 )  # fmt: skip
 def test_date_that_is_none_covers_nothing(text: str) -> None:
-    assert date_range(text) is None
+    assert date_range(text, UTC) is None
 
 
 @given(st.datetimes(timezones=st.timezones()))
 def test_date_range_of_any_moment_starts_at_it(moment: datetime) -> None:
     moment = moment.astimezone(UTC) if 1 < moment.year < 9999 else moment.replace(tzinfo=UTC)
     text = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    assert date_range(text) == (microseconds(moment), microseconds(moment) + 1)
+    assert date_range(text, UTC) == (microseconds(moment), microseconds(moment) + 1)
 
 
 def test_period_covers_its_last_day_whole() -> None:
-    assert period_range({"start": "2012-05-01", "end": "2012-05-23"}) == (at(2012, 5, 1), at(2012, 5, 24))
+    assert period_range({"start": "2012-05-01", "end": "2012-05-23"}, UTC) == (at(2012, 5, 1), at(2012, 5, 24))
 
 
 def test_period_without_an_end_goes_on_for_ever() -> None:
-    assert period_range({"start": "2012-05-01"}) == (at(2012, 5, 1), END)
-    assert period_range({"end": "2012-05"}) == (BEGINNING, at(2012, 6, 1))
-    assert period_range({"extension": []}) is None
+    assert period_range({"start": "2012-05-01"}, UTC) == (at(2012, 5, 1), END)
+    assert period_range({"end": "2012-05"}, UTC) == (BEGINNING, at(2012, 6, 1))
+    assert period_range({"extension": []}, UTC) is None
 
 
 def test_timing_covers_from_its_first_event_to_its_last() -> None:
     timing = {"event": ["2013-03-24", None, "2013-01-31T08:00:00Z"], "repeat": {"frequency": 1}}
-    assert timing_range(timing) == (at(2013, 1, 31, 8), at(2013, 3, 25))
+    assert timing_range(timing, UTC) == (at(2013, 1, 31, 8), at(2013, 3, 25))
 
 
 def test_timing_includes_the_bounds_of_its_repetition() -> None:
     bounds = {"start": "2013-01-31", "end": "2013-03-24"}
-    assert timing_range({"repeat": {"boundsPeriod": bounds}}) == (at(2013, 1, 31), at(2013, 3, 25))
-    assert timing_range({"event": ["2012"], "repeat": {"boundsPeriod": bounds}}) == (at(2012, 1, 1), at(2013, 3, 25))
-    assert timing_range({"repeat": {"frequency": 3, "boundsDuration": {"value": 3}}}) is None
+    assert timing_range({"repeat": {"boundsPeriod": bounds}}, UTC) == (at(2013, 1, 31), at(2013, 3, 25))
+    assert timing_range({"event": ["2012"], "repeat": {"boundsPeriod": bounds}}, UTC) == (
+        at(2012, 1, 1),
+        at(2013, 3, 25),
+    )
+    assert timing_range({"repeat": {"frequency": 3, "boundsDuration": {"value": 3}}}, UTC) is None
 
 
 def test_microseconds_need_a_zone() -> None:

@@ -15,8 +15,9 @@ from fhirhub.search import syntax
 from fhirhub.search.extract import extract
 from fhirhub.search.match import matches
 from fhirhub.search.parse import parse
+from fhirhub.search.site import Site
 from fhirhub.search.values import IndexEntries
-from fhirhub.store.collections import RESOURCE_INDEXES
+from fhirhub.store.collections import resource_indexes
 from fhirhub.store.filters import after_prefix, to_mongo
 from fhirhub.store.stamp import LOW_BITS
 from fhirhub.store.stored import Stored, current_document
@@ -94,7 +95,7 @@ QUERIES = {
 def collection(mongodb_uri: str) -> Iterator[Collection[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](mongodb_uri) as client:
         database = client["test_search_differential"]
-        database["Resource"].create_indexes(list(RESOURCE_INDEXES))
+        database["Resource"].create_indexes(resource_indexes("Location"))
         yield database["Resource"]
         client.drop_database(database)
 
@@ -108,7 +109,7 @@ def test_mongodb_finds_what_matches(
     rows: dict[str, tuple[IndexEntries, int]] = {}
     for number, (resource, milliseconds) in enumerate(resources):
         logical_id = ["1", "2", "a.b"][number] if number < 3 else f"r{number}"
-        entries = extract(resource, resource["resourceType"], base_url=BASE_URL)
+        entries = extract(resource, resource["resourceType"], Site(BASE_URL))
         stamp = (milliseconds << LOW_BITS) + number
         stored = Stored(resource["resourceType"], logical_id, 1, stamp, "PUT", b"{}", stamp)
         rows[logical_id] = (entries, milliseconds * 1000)
@@ -116,7 +117,7 @@ def test_mongodb_finds_what_matches(
     for _ in range(4):
         resource_type = data.draw(st.sampled_from([resource["resourceType"] for resource, _ in resources]))
         parameters = data.draw(st.lists(QUERIES[resource_type], min_size=1, max_size=3), label="parameters")
-        query = parse(resource_type, parameters, handling="strict", base_url=BASE_URL, now=lambda: NOW)
+        query = parse(resource_type, parameters, handling="strict", site=Site(BASE_URL, lambda: NOW))
         expected = {
             logical_id
             for logical_id, (entries, updated) in rows.items()
@@ -154,5 +155,5 @@ def operators(node: object) -> Iterator[str]:
 @pytest.mark.parametrize("parameter", ["identifier", "name", "name:exact", "_profile", "gender:not", "organization"])
 def test_client_text_never_becomes_a_key_of_the_filter(parameter: str, text: str) -> None:
     value = f"urn:{syntax.escape(text)}" if parameter == "organization" else syntax.escape(text)
-    query = parse("Patient", [(parameter, value)], handling="strict", base_url=BASE_URL, now=lambda: NOW)
+    query = parse("Patient", [(parameter, value)], handling="strict", site=Site(BASE_URL, lambda: NOW))
     assert set(operators(to_mongo(query.filter))) <= {"k", "$nor", "$elemMatch", "$gte", "$lt"}

@@ -17,7 +17,8 @@ from fhirhub.search.filter import Filter
 from fhirhub.search.match import matches
 from fhirhub.search.parse import parse
 from fhirhub.search.predicates import is_supported
-from fhirhub.search.values import DateEntry, IndexEntries
+from fhirhub.search.site import Site
+from fhirhub.search.values import IndexEntries, RangeEntry
 
 from .conftest import BASE_URL, NOW
 
@@ -61,15 +62,15 @@ def token_query(resource_type: str, token: str) -> tuple[str, str] | None:
     return code, text
 
 
-def date_queries(entry: DateEntry) -> Iterator[tuple[str, str]]:
+def date_queries(entry: RangeEntry) -> Iterator[tuple[str, str]]:
     if entry.low in CALENDAR and entry.low != BEGINNING:
-        yield entry.parameter, f"ge{(EPOCH + timedelta(microseconds=entry.low)).isoformat()}"
+        yield entry.parameter, f"ge{(EPOCH + timedelta(microseconds=int(entry.low))).isoformat()}"
     if entry.high - 1 in CALENDAR and entry.high != END:
-        yield entry.parameter, f"le{(EPOCH + timedelta(microseconds=entry.high - 1)).isoformat()}"
+        yield entry.parameter, f"le{(EPOCH + timedelta(microseconds=int(entry.high) - 1)).isoformat()}"
 
 
 def compiled(resource_type: str, query: tuple[str, str]) -> Filter:
-    return parse(resource_type, [query], handling="strict", base_url=BASE_URL, now=lambda: NOW).filter
+    return parse(resource_type, [query], handling="strict", site=Site(BASE_URL, lambda: NOW)).filter
 
 
 def test_every_entry_of_every_example_finds_its_resource(examples: list[Json]) -> None:
@@ -79,7 +80,7 @@ def test_every_entry_of_every_example_finds_its_resource(examples: list[Json]) -
     refused: set[str] = set()
     for resource in examples:
         resource_type = resource["resourceType"]
-        entries = extract(resource, resource_type, base_url=BASE_URL)
+        entries = extract(resource, resource_type, Site(BASE_URL))
         queries = [query for token in entries.tokens if (query := token_query(resource_type, token))]
         queries += [query for entry in entries.dates for query in date_queries(entry)]
         for query in queries:

@@ -1,6 +1,7 @@
 """Index entries of resources: which values of which types become which keys."""
 
 from collections.abc import Iterable
+from datetime import UTC
 
 import pytest
 
@@ -10,7 +11,8 @@ from fhirhub.search.dates import date_range
 from fhirhub.search.extract import extract
 from fhirhub.search.keys import string_key, system_id
 from fhirhub.search.paths import branches
-from fhirhub.search.values import DateEntry
+from fhirhub.search.site import Site
+from fhirhub.search.values import RangeEntry
 
 from .conftest import BASE_URL
 
@@ -19,7 +21,7 @@ LOINC = "http://loinc.org"
 
 def tokens(resource: Json, *codes: str) -> set[str]:
     """The tokens of a resource, those of the named parameters if any are named."""
-    found = extract(resource, resource["resourceType"], base_url=BASE_URL).tokens
+    found = extract(resource, resource["resourceType"], Site(BASE_URL)).tokens
     assert len(found) == len(set(found))
     return {token for token in found if not codes or token.partition("=")[0] in codes}
 
@@ -114,7 +116,7 @@ def test_meta_gives_the_parameters_of_every_resource() -> None:
         "_profile=http://p.example.org/a%7C1.0",
         "_source=http://source.example.org#req",
     }
-    assert extract(resource, "Basic", base_url=BASE_URL).dates == []
+    assert extract(resource, "Basic", Site(BASE_URL)).dates == []
 
 
 @pytest.mark.parametrize(
@@ -187,17 +189,19 @@ def test_extension_gives_its_value() -> None:
     }
 
 
-def dates(resource: Json) -> Iterable[DateEntry]:
-    return extract(resource, resource["resourceType"], base_url=BASE_URL).dates
+def dates(resource: Json) -> Iterable[RangeEntry]:
+    return extract(resource, resource["resourceType"], Site(BASE_URL)).dates
 
 
 def test_dates_of_all_kinds_become_ranges() -> None:
-    day = date_range("2013-01-14")
+    day = date_range("2013-01-14", UTC)
     assert day is not None
-    assert dates(observation(effectiveDateTime="2013-01-14")) == [DateEntry("date", *day)]
-    assert dates(observation(effectivePeriod={"start": "2013-01-14", "end": "2013-01-14"})) == [DateEntry("date", *day)]
-    assert dates(observation(effectiveTiming={"event": ["2013-01-14"]})) == [DateEntry("date", *day)]
-    assert dates({"resourceType": "Patient", "birthDate": "2013-01-14"}) == [DateEntry("birthdate", *day)]
+    assert dates(observation(effectiveDateTime="2013-01-14")) == [RangeEntry("date", *day)]
+    assert dates(observation(effectivePeriod={"start": "2013-01-14", "end": "2013-01-14"})) == [
+        RangeEntry("date", *day)
+    ]
+    assert dates(observation(effectiveTiming={"event": ["2013-01-14"]})) == [RangeEntry("date", *day)]
+    assert dates({"resourceType": "Patient", "birthDate": "2013-01-14"}) == [RangeEntry("birthdate", *day)]
 
 
 def test_free_text_where_a_date_may_stand_is_present_but_no_date() -> None:
@@ -217,13 +221,13 @@ def test_primitive_without_a_value_is_missing() -> None:
 
 def test_order_of_entries_is_that_of_the_resource() -> None:
     resource = observation(code={"coding": [{"code": "a"}, {"code": "b"}]}, status="final")
-    found = extract(resource, "Observation", base_url=BASE_URL).tokens
+    found = extract(resource, "Observation", Site(BASE_URL)).tokens
     assert found == ["combo-code=a|", "combo-code=b|", "code=a|", "code=b|", "status=final|"]
 
 
 @pytest.mark.parametrize("resource_type", r4().resource_types)
 def test_expressions_of_every_type_are_compiled(resource_type: str) -> None:
-    entries = extract({"resourceType": resource_type}, resource_type, base_url=BASE_URL)
+    entries = extract({"resourceType": resource_type}, resource_type, Site(BASE_URL))
     assert entries.tokens == (["deceased=false|"] if resource_type == "Patient" else [])
     assert entries.dates == []
 

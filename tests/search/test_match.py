@@ -1,14 +1,15 @@
 """Matching index entries: the prefix table of the specification, and presence."""
 
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 
 from fhirhub.model.json import Json
 from fhirhub.search.dates import period_range, timing_range
-from fhirhub.search.filter import All, DateIs, Filter, Not, Nothing, TokenIs, Updated, all_of, any_of, none_of
+from fhirhub.search.filter import All, Filter, Not, Nothing, RangeIs, TokenIs, Updated, all_of, any_of, none_of
 from fhirhub.search.match import matches
-from fhirhub.search.values import DateEntry, IndexEntries
+from fhirhub.search.values import IndexEntries, RangeEntry
 
 from .conftest import Search
 
@@ -19,9 +20,9 @@ FROM_MARCH = {"start": "2013-03-15"}
 
 def dated(value: str | Json) -> IndexEntries:
     period = {"start": value, "end": value} if isinstance(value, str) else value
-    covered = period_range(period)
+    covered = period_range(period, UTC)
     assert covered is not None
-    return IndexEntries(dates=[DateEntry("date", *covered)])
+    return IndexEntries(dates=[RangeEntry("date", *covered)])
 
 
 def found(filter: Filter, entries: IndexEntries) -> bool:
@@ -97,9 +98,9 @@ def test_ne_needs_a_value_and_not_does_not(search: Search) -> None:
 
 def test_timing_is_found_between_its_limits(search: Search) -> None:
     bounds = {"start": "2013-01-31", "end": "2013-03-24"}
-    covered = timing_range({"repeat": {"boundsPeriod": bounds}})
+    covered = timing_range({"repeat": {"boundsPeriod": bounds}}, UTC)
     assert covered is not None
-    entries = IndexEntries(dates=[DateEntry("date", *covered)])
+    entries = IndexEntries(dates=[RangeEntry("date", *covered)])
     assert found(search("Observation", ("date", "ap2013-02-01")).filter, entries)
     assert found(search("Observation", ("date", "ge2013-02-01"), ("date", "le2013-02-01")).filter, entries)
 
@@ -121,4 +122,4 @@ def test_combinations_are_simplified() -> None:
     assert none_of(none_of(one)) == one
     assert none_of(All()) == Nothing()
     assert none_of(one) == Not(one)
-    assert all_of([DateIs("d"), all_of([one, two])]) == all_of([DateIs("d"), one, two])
+    assert all_of([RangeIs("date", "d"), all_of([one, two])]) == all_of([RangeIs("date", "d"), one, two])

@@ -4,7 +4,7 @@ import pytest
 
 from fhirhub.definitions import r4
 from fhirhub.errors import FhirError
-from fhirhub.search.filter import All, And, DateIs, IdIn, Not, Nothing, Or, TokenIs, TokenStartsWith, Updated
+from fhirhub.search.filter import All, And, IdIn, Not, Nothing, Or, RangeIs, TokenIs, TokenStartsWith, Updated
 from fhirhub.search.keys import system_id
 from fhirhub.search.predicates import is_supported
 from fhirhub.search.result_parameters import SortKey
@@ -145,7 +145,9 @@ def test_last_updated_is_a_point_in_time(search: Search) -> None:
 def test_missing_asks_for_presence(search: Search) -> None:
     assert search("Patient", ("name:missing", "false")).filter == TokenStartsWith("name=")
     assert search("Patient", ("name:missing", "true")).filter == Not(TokenStartsWith("name="))
-    assert search("Patient", ("birthdate:missing", "false")).filter == Or((DateIs("birthdate"), TokenIs("birthdate=")))
+    assert search("Patient", ("birthdate:missing", "false")).filter == Or(
+        (RangeIs("date", "birthdate"), TokenIs("birthdate="))
+    )
     assert search("Patient", ("_id:missing", "true")).filter == Nothing()
     for value in ("True", "1", "true,false"):
         assert "expected true or false" in str(refused(search, "Patient", ("name:missing", value)))

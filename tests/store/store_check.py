@@ -6,8 +6,9 @@ from typing import Any
 
 from fhirhub.model.json import decode_trusted
 from fhirhub.search.extract import extract
+from fhirhub.search.site import Site
+from fhirhub.store.entries import entries_of
 from fhirhub.store.stamp import format_instant
-from fhirhub.store.stored import entries_of
 
 Version = tuple[str, str, int]
 
@@ -69,7 +70,7 @@ def _check_content(key: tuple[str, str], version: int, row: dict[str, Any]) -> N
 def _check_entries(resource_type: str, current: dict[str, Any], base_url: str) -> None:
     if current["m"] == "DELETE":
         return
-    rebuilt = extract(decode_trusted(current["r"]), resource_type, base_url=base_url)
+    rebuilt = extract(decode_trusted(current["r"]), resource_type, Site(base_url))
     held = entries_of(current)
     assert (sorted(held.tokens), sorted(held.dates, key=str)) == (
         sorted(rebuilt.tokens),

@@ -23,6 +23,7 @@ from pymongo.errors import (
 )
 
 from fhirhub.errors import Failure, FhirError
+from fhirhub.search.site import Site
 from fhirhub.store.failures import is_transient, reading, write_failure
 from fhirhub.store.stored import Draft
 from fhirhub.store.unit_of_work import Unit
@@ -151,7 +152,7 @@ def test_document_that_is_too_large_for_mongodb_fails_alone(hub: HubClient) -> N
     commits = hub.hub.database.commits
 
     def write(number: int) -> str:
-        draft = Draft.of(patient(str(number)), base_url=BASE)
+        draft = Draft.of(patient(str(number)), site=Site(BASE))
         if number == 7:
             draft = replace(draft, rest=b'"x":"' + b"x" * 17_000_000 + b'"')
         try:
@@ -198,7 +199,7 @@ def test_failing_unit_takes_no_other_with_it(hub: HubClient) -> None:
 
     def work(number: int) -> object:
         def act(unit: Unit) -> int:
-            unit.put(Draft.of(patient(str(number)), base_url=BASE), f"unit-{number}", "PUT")
+            unit.put(Draft.of(patient(str(number)), site=Site(BASE)), f"unit-{number}", "PUT")
             if number % 4 == 0:
                 raise ZeroDivisionError(number)
             return number
@@ -217,7 +218,7 @@ def test_failing_unit_takes_no_other_with_it(hub: HubClient) -> None:
 
 
 def test_unit_that_asks_for_a_type_nobody_prepared_is_a_mistake(hub: HubClient) -> None:
-    draft = Draft.of({"resourceType": "Slot"}, base_url=BASE)
+    draft = Draft.of({"resourceType": "Slot"}, site=Site(BASE))
     with pytest.raises(FhirError, match="Slot was not prepared"):
         hub.hub.database.commits.run(lambda unit: unit.put(draft, "x", "PUT"), types=["Patient"])
     assert hub.get("Slot/x").status == 404

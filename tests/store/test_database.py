@@ -7,6 +7,7 @@ import pytest
 from pymongo import MongoClient
 
 from fhirhub.settings import ConfigurationError
+from fhirhub.store.collections import LAYOUT
 from fhirhub.store.database import open_database
 from fhirhub.store.documents import LOCK_STRIPES
 from tests.interactions.hub_client import HubClient, hub_on, patient
@@ -20,7 +21,7 @@ def test_first_opening_makes_what_the_server_itself_needs(hub: HubClient) -> Non
     database = hub.database
     assert {"history", "outbox", "lock", "counter", "installation"} <= set(database.list_collection_names())
     assert database["lock"].count_documents({}) == LOCK_STRIPES
-    assert database["installation"].find_one()["layout"] == 1
+    assert database["installation"].find_one()["layout"] == LAYOUT
     keys = [index["key"] for index in database["history"].index_information().values()]
     assert [("t", 1), ("u", 1)] in keys
     assert [("u", 1)] in keys

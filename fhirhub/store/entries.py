@@ -1,0 +1,82 @@
+"""Index entries as fields of a stored document, and back.
+
+docs/adr/0006-storage-layout.md
+
+    k  tokens                 d  dates, [{p, l, h}]        q  numbers and quantities, [{p, l, h}], Decimal128
+    g  groups, [{p, k, d, q}] w  words                     p  places as GeoJSON
+    c  contained resources, [{t, _id, k, d, q, g, w, p}]
+    e  the time the resource tells of                      a  keys of lists sorted by `e`
+
+Groups and contained resources have the same fields inside, so the same filters serve them.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from bson.decimal128 import Decimal128
+
+from fhirhub.search.values import Amount, Contained, Group, IndexEntries, Point, RangeEntry
+
+FIELDS: Final = ("k", "d", "q", "g", "w", "p", "c", "e", "a")
+"""All fields of a document that hold index entries."""
+
+WITHOUT_ENTRIES: Final = dict.fromkeys(FIELDS, 0)
+"""The projection that leaves them out."""
+
+
+def entries_document(entries: IndexEntries) -> dict[str, Any]:
+    """Return the fields that hold the entries; what there is none of has no field."""
+    document: dict[str, Any] = {"k": entries.tokens}
+    if entries.dates:
+        document["d"] = _ranges(entries.dates)
+    if entries.numbers:
+        document["q"] = _ranges(entries.numbers)
+    if entries.groups:
+        document["g"] = [{"p": group.parameter, **entries_document(group.entries)} for group in entries.groups]
+    if entries.words:
+        document["w"] = entries.words
+    if entries.points:
+        document["p"] = [{"type": "Point", "coordinates": [at.longitude, at.latitude]} for at in entries.points]
+    if entries.contained:
+        document["c"] = [
+            {"t": each.resource_type, "_id": each.logical_id, **entries_document(each.entries)}
+            for each in entries.contained
+        ]
+    if entries.event is not None:
+        document["e"] = entries.event
+    if entries.listed:
+        document["a"] = entries.listed
+    return document
+
+
+def entries_of(document: Mapping[str, Any]) -> IndexEntries:
+    """Return the index entries a current document holds."""
+    return IndexEntries(
+        tokens=list(document.get("k", ())),
+        dates=_read_ranges(document.get("d", ())),
+        numbers=_read_ranges(document.get("q", ())),
+        groups=[Group(group["p"], entries_of({**group, "p": ()})) for group in document.get("g", ())],
+        words=list(document.get("w", ())),
+        points=[Point(at["coordinates"][1], at["coordinates"][0]) for at in document.get("p", ())],
+        contained=[Contained(each["t"], each["_id"], entries_of(each)) for each in document.get("c", ())],
+        event=document.get("e"),
+        listed=list(document.get("a", ())),
+    )
+
+
+def stored_amount(amount: Amount) -> int | Decimal128:
+    """Return a time or number as the database holds it."""
+    return Decimal128(amount) if isinstance(amount, Decimal) else amount
+
+
+def _ranges(entries: Iterable[RangeEntry]) -> list[dict[str, Any]]:
+    return [{"p": entry.parameter, "l": stored_amount(entry.low), "h": stored_amount(entry.high)} for entry in entries]
+
+
+def _read_ranges(documents: Iterable[Mapping[str, Any]]) -> list[RangeEntry]:
+    return [RangeEntry(each["p"], _amount(each["l"]), _amount(each["h"])) for each in documents]
+
+
+def _amount(stored: int | Decimal128) -> Amount:
+    return stored.to_decimal() if isinstance(stored, Decimal128) else stored
