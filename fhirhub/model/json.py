@@ -88,18 +88,20 @@ def _refuse_duplicates(data: bytes) -> None:
 
 def _refuse_depth(data: bytes, value: object) -> None:
     # No document can nest deeper than it has opening brackets.
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
-        _descend([value], MAX_DEPTH)
-
-
-def _descend(container: Any, levels: int) -> None:
-    """Go down to the leaves; refuse a container that stands below more than `levels` others."""
-    for child in container.values() if type(container) is dict else container:
-        kind = type(child)
-        if kind is dict or kind is list:
-            if not levels:
-                raise FhirError(Failure.MALFORMED, _TOO_DEEP)
-            _descend(child, levels - 1)
+    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+        return
+    # Level by level, since a call for each of a large Bundle's objects would take as long as parsing it.
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return
+    raise FhirError(Failure.MALFORMED, _TOO_DEEP)
 
 
 def _complaint(data: bytes, message: str) -> str:
