@@ -12,7 +12,7 @@ CODE := $(wildcard fhirhub plugins tests bench conformance)
 COMPILE := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help install demo test lint bench crash docs lock clean
+.PHONY: help install demo test lint bench bench-search crash docs lock clean
 
 help:
 	@echo "make demo     the server on http://127.0.0.1:8080/fhir with demo data (options: make demo ARGS='--port 8081')"
@@ -21,6 +21,7 @@ help:
 	@echo "make lint     ruff, mypy and the layers"
 	@echo "make docs     the tests that hold the documentation to the code"
 	@echo "make bench    the measurements of docs/performance.md"
+	@echo "make bench-search   searches over 10,000 to 1,000,000 Observations (ARGS='--sizes 10000')"
 	@echo "make crash    kill processes under load, CRASH_ROUNDS times (200)"
 	@echo "make lock     renew the lock files in requirements/"
 	@echo "make clean    remove $(VENV) and caches; data stays"
@@ -40,6 +41,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
+
+bench-search: $(VENV)/.dev
+	$(BIN)/python -m bench.search $(ARGS)
 
 crash: export FHIRHUB_CRASH_ROUNDS = $(or $(CRASH_ROUNDS),200)
 crash: $(VENV)/.dev

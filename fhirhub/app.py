@@ -15,6 +15,7 @@ from fhirhub.hub import open_hub
 from fhirhub.interactions.openapi import openapi
 from fhirhub.interactions.routes import ROUTES
 from fhirhub.settings import Settings
+from fhirhub.store.reindex import Pace
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -28,6 +29,7 @@ def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication
         metrics_folder: shared by the workers, so that any of them can answer `/metrics` for all.
     """
     hub = open_hub(settings)
+    hub.reindexer(Pace(pause_share=settings.reindex_pause)).start()
     # A Bundle makes a million short-lived objects without a cycle: looking for cycles that often finds nothing.
     gc.set_threshold(*_COLLECT_AFTER)
     return create_flask_app(
@@ -38,5 +40,5 @@ def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication
         ready=hub.database.unavailable,
         metrics=RequestMetrics(metrics_folder),
         log=RequestLog(settings.log_level, settings.log_format),
-        openapi=lambda: openapi(ROUTES, settings.public_url),
+        openapi=lambda: openapi(ROUTES, hub.call.site),
     )

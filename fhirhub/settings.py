@@ -11,11 +11,13 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from marshmallow import Schema, ValidationError, validate
 from marshmallow import fields as forms
@@ -65,6 +67,28 @@ def _cache(value: float) -> None:
         raise ValidationError("expected at least 0.25")
 
 
+def _share(value: float) -> None:
+    if not 0 <= value <= 0.99:  # false for NaN, too
+        raise ValidationError("expected a share from 0 to 0.99")
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return the time zone of an IANA name. UTC needs no database of time zones, which small systems lack.
+
+    Raises KeyError, ValueError, OSError: there is none.
+    """
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _time_zone(value: str) -> None:
+    try:
+        zone_of(value)
+    except (KeyError, ValueError, OSError):  # OSError: the name of a folder
+        raise ValidationError(
+            f"there is no time zone {value!r}; expected a name of the IANA database, such as Europe/Vienna or UTC"
+        ) from None
+
+
 _AT_LEAST_1 = validate.Range(min=1, error="expected a number of at least 1")
 _PORT = validate.Range(min=0, max=65535, error="expected a port from 0 (any free one) to 65535")
 _DATABASE = validate.Regexp(r"[A-Za-z0-9_-]{1,38}\Z", error="expected 1 to 38 letters, digits, '_' or '-'")
@@ -93,6 +117,17 @@ class Settings:
     max_time_ms: int = _setting(2_000, "longest database time of one search, in milliseconds", _AT_LEAST_1)
     default_count: int = _setting(20, "entries of a page when the client names no _count", _AT_LEAST_1)
     max_count: int = _setting(1_000, "most entries of a page, whatever _count says", _AT_LEAST_1)
+    time_zone: str = _setting(
+        "UTC",
+        "time zone (IANA) of dates and times that name none, in resources and searches; reindex after a change",
+        _time_zone,
+    )
+    full_text: bool = _setting(
+        True, "words of every resource are indexed, for _text and _content; reindex after a change"
+    )
+    reindex_pause: float = _setting(
+        0.5, "share of its time, 0 to 0.99, in which a reindex rests so that others have the database", _share
+    )
     update_create: bool = _setting(True, "an update of an unknown id creates the resource under that id")
     cors_origins: tuple[str, ...] = _setting((), "origins whose pages may call the server; * is any")
     authorization: Literal["none"] = _setting("none", "who may do what; none is the open development mode")

@@ -12,7 +12,8 @@ from typing import Final
 from fhirhub.settings import add_options
 
 _DATABASE: Final = ("data", "mongodb_uri", "database", "mongod", "mongod_cache_gb")
-_BUNDLES: Final = ("base_url", "max_bundle_entries")
+_INDEX: Final = ("base_url", "time_zone", "full_text")
+_BUNDLES: Final = ("max_bundle_entries",)
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,23 @@ def _load(parser: argparse.ArgumentParser) -> None:
         "--report", metavar="FILE", type=Path, help="write every refusal as an OperationOutcome, one a line"
     )
     _add_workers(parser)
-    add_options(parser, *_DATABASE, *_BUNDLES)
+    add_options(parser, *_DATABASE, *_INDEX, *_BUNDLES)
+
+
+def _reindex(parser: argparse.ArgumentParser) -> None:
+    """Make the index entries of stored resources anew."""
+    parser.add_argument(
+        "--type",
+        dest="types",
+        metavar="TYPE",
+        action="append",
+        default=[],
+        help="a resource type, again for more of them (default: all)",
+    )
+    parser.add_argument(
+        "--wait", action="store_true", help="take part in it and show how far it is, instead of leaving it to a server"
+    )
+    add_options(parser, *_DATABASE, *_INDEX, "host", "port", "reindex_pause")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +69,7 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 COMMANDS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
     "serve": _serve,
     "load": _load,
+    "reindex": _reindex,
     "demo": _demo,
     "doctor": _doctor,
 }

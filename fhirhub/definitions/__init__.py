@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/downloads.html (package `hl7.fhir.r4.core` 4.0.1, licence CC0)
 """
 
+from fhirhub.definitions.code_systems import CodeSystem, ValueSet, parents_of, r4_code_systems, r4_value_sets
 from fhirhub.definitions.compartments import Compartment
 from fhirhub.definitions.elements import Constraint, Element, TypeDefinition, TypeKind
 from fhirhub.definitions.operations import OperationDefinition, OperationParameter
@@ -10,6 +11,7 @@ from fhirhub.definitions.registry import Definitions, r4
 from fhirhub.definitions.search_parameters import SearchComponent, SearchParameter, SearchParameterType
 
 __all__ = [
+    "CodeSystem",
     "Compartment",
     "Constraint",
     "Definitions",
@@ -21,5 +23,9 @@ __all__ = [
     "SearchParameterType",
     "TypeDefinition",
     "TypeKind",
+    "ValueSet",
+    "parents_of",
     "r4",
+    "r4_code_systems",
+    "r4_value_sets",
 ]

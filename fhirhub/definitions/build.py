@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from fhirhub.definitions.code_systems import parents_of
+
 Json = dict[str, Any]
 
 PACKAGE_SHA256: Final = "b090bf929e1f665cf2c91583720849695bc38d2892a7c5037c56cb00817fb091"
@@ -239,6 +241,40 @@ def value_sets(package: dict[str, Json], bound: Iterable[str]) -> Iterator[list[
         yield [url, _expand(by_url[url], systems) if url in by_url else {}]
 
 
+def code_systems(package: dict[str, Json]) -> Iterator[list[Any]]:
+    """Yield (URL, version, concepts) for the code systems that are complete; a concept is a code and those above it."""
+    for system in of_type(package, "CodeSystem"):
+        if system["content"] == "complete" and system.get("concept"):
+            concepts = [[code, *above] for code, above in parents_of(system).items()]
+            yield [system["url"], system.get("version"), concepts]
+
+
+def compositions(package: dict[str, Json]) -> Iterator[list[Any]]:
+    """Yield (URL, version, compose) for the value sets whose codes the package tells."""
+    known = {row[0] for row in code_systems(package)}
+    for value_set in of_type(package, "ValueSet"):
+        compose = {
+            part: [_component(component) for component in value_set["compose"][part]]
+            for part in ("include", "exclude")
+            if part in value_set["compose"]
+        }
+        systems = {
+            component["system"]
+            for components in compose.values()
+            for component in components
+            if "system" in component and "concept" not in component
+        }
+        if systems <= known:
+            yield [value_set["url"], value_set.get("version"), compose]
+
+
+def _component(component: Json) -> Json:
+    kept: Json = {name: component[name] for name in ("system", "version", "filter", "valueSet") if name in component}
+    if "concept" in component:
+        kept["concept"] = [{"code": concept["code"]} for concept in component["concept"]]
+    return kept
+
+
 def compartments(package: dict[str, Json]) -> Iterator[Json]:
     """Yield a row for each of the five compartments."""
     for compartment in of_type(package, "CompartmentDefinition"):
@@ -298,6 +334,8 @@ def build(path: Path) -> None:
         ("types.ndjson", type_rows),
         ("search_parameters.ndjson", search_parameters(package)),
         ("value_sets.ndjson", value_sets(package, bound)),
+        ("code_systems.ndjson", code_systems(package)),
+        ("compositions.ndjson", compositions(package)),
         ("compartments.ndjson", compartments(package)),
         ("operations.ndjson", operations(package)),
     ):

@@ -42,7 +42,7 @@ def batch(bundle: Json, request: FhirRequest, call: Call) -> FhirResponse:
         try:
             if isinstance(found, FhirError):
                 raise found
-            if not found.request.path:
+            if not found.request.path and found.request.method not in {"GET", "HEAD"}:
                 raise FhirError(Failure.INVALID, "A batch cannot contain a batch or transaction.")
             return answered(call.dispatch(found.request, call))
         except FhirError as error:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError
+from fhirhub.interactions import search_parameter
 from fhirhub.interactions.call import Call
 from fhirhub.model.json import Json
 from fhirhub.model.reference import is_logical_id
@@ -40,11 +41,13 @@ def drafted(resource: Json, call: Call, source: bytes | None = None) -> Draft:
         source: the bytes it was parsed from, to say the line of an error.
 
     Raises:
-        FhirError: 400 with all findings.
+        FhirError: 400 with all findings, those of a SearchParameter nobody could search by included.
     """
     issues = validate_resource(resource, source=source)
     if any(issue.severity in {"error", "fatal"} for issue in issues):
         raise FhirError(Failure.INVALID, issues=issues)
+    if resource["resourceType"] == search_parameter.RESOURCE_TYPE:
+        search_parameter.check_search_parameter(resource, call.site.parameters)
     return Draft.of(resource, call.site)
 
 

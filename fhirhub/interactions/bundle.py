@@ -113,5 +113,5 @@ def answered(response: FhirResponse) -> Entry:
 def link_url(base_url: str, path: Sequence[str], query: Iterable[tuple[str, str]]) -> str:
     """Return an absolute URL with its parameters encoded."""
     text = "&".join(f"{quote(name, safe=':-._~')}={quote(value, safe=':,|/-._~$')}" for name, value in query)
-    url = "/".join((base_url, *(quote(step, safe="$") for step in path)))
+    url = "/".join((base_url, *(quote(step, safe="$*") for step in path)))
     return f"{url}?{text}" if text else url

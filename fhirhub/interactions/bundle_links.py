@@ -17,10 +17,11 @@ from fhirhub.model.json import Json
 from fhirhub.model.reference import parse_reference
 from fhirhub.search.criteria import parse_criteria
 from fhirhub.search.extract import extract
-from fhirhub.search.filter import And, Filter, TokenIs, TokenStartsWith
+from fhirhub.search.filter import And, Filter, TokenIs, TokenStartsWith, related
 from fhirhub.search.match import matches
 from fhirhub.search.site import Site
 from fhirhub.search.values import IndexEntries
+from fhirhub.store.resolve import Uncommitted
 from fhirhub.store.unit_of_work import Key, Unit
 from fhirhub.validation import validate_resource
 
@@ -60,13 +61,7 @@ class Candidates:
         Raises:
             FhirError: one of them is so invalid that it cannot be searched.
         """
-        unread = self._unread[resource_type]
-        while unread:
-            read = (unread[-1], self._entries(unread[-1], resource_type))
-            self._read[resource_type].append(read)
-            for value in {_value(token) for token in read[1].tokens}:
-                self._by_value[resource_type, value].append(read)
-            unread.pop()
+        self._read_all(resource_type)
         needed = _needed(criteria)
         pool = self._read[resource_type] if needed is None else self._by_value[resource_type, needed]
         return {
@@ -74,6 +69,29 @@ class Candidates:
             for candidate, entries in pool
             if matches(criteria, logical_id=candidate.logical_id, updated=0, entries=entries)
         }
+
+    def planned(self) -> dict[Key, Uncommitted]:
+        """Return all, for criteria that are about other resources.
+
+        Raises:
+            FhirError: one of them is so invalid that it cannot be searched.
+        """
+        for resource_type in self._ids:
+            self._read_all(resource_type)
+        return {
+            (resource_type, candidate.logical_id): Uncommitted(0, entries)
+            for resource_type, read in self._read.items()
+            for candidate, entries in read
+        }
+
+    def _read_all(self, resource_type: str) -> None:
+        unread = self._unread[resource_type]
+        while unread:
+            read = (unread[-1], self._entries(unread[-1], resource_type))
+            self._read[resource_type].append(read)
+            for value in {_value(token) for token in read[1].tokens}:
+                self._by_value[resource_type, value].append(read)
+            unread.pop()
 
     def _entries(self, candidate: _Candidate, resource_type: str) -> IndexEntries:
         try:
@@ -137,6 +155,16 @@ def rewritable(entries: Iterable[BundleEntry]) -> list[EntryLink]:
     return found
 
 
+def plain_criteria(resource_type: str, criteria: str, call: Call, unit: Unit, candidates: Candidates) -> Filter:
+    """Return conditional criteria that ask for no other resources; what a chain leads to may be a candidate.
+
+    Raises:
+        FhirError: the criteria are no search, or a candidate cannot be searched.
+    """
+    parsed = parse_criteria(resource_type, criteria, call.site)
+    return unit.plain(resource_type, parsed, candidates.planned()) if related(parsed) else parsed
+
+
 class Targets:
     """Says where each link points, once every entry has its id."""
 
@@ -186,7 +214,7 @@ class Targets:
         return answer
 
     def _found(self, resource_type: str, criteria: str, text: str) -> str | FhirError:
-        parsed = parse_criteria(resource_type, criteria, self._call.site)
+        parsed = plain_criteria(resource_type, criteria, self._call, self._unit, self._candidates)
         ids = set(self._candidates.find(resource_type, parsed))
         # What an entry replaces is judged by its new state alone, so the database may return that many in vain.
         replaced = self._candidates.ids(resource_type)

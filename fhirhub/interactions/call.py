@@ -12,6 +12,8 @@ from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.search.site import Site
 from fhirhub.store.commit import Commits
 from fhirhub.store.find import Find
+from fhirhub.store.reindex_queue import ReindexQueue
+from fhirhub.store.search_parameters import Registry
 from fhirhub.store.stored import Stored
 from fhirhub.store.unit_of_work import Key, Unit
 
@@ -27,6 +29,7 @@ class Rules:
         default_count, max_count: rows of a page when the client does not say, and at most.
         max_bundle_entries: most entries of one batch or transaction.
         batch_threads: how many entries of a batch are worked on at a time.
+        explain: whether a search may be explained: in the open development mode whoever asks is an administrator.
     """
 
     update_create: bool = True
@@ -34,6 +37,7 @@ class Rules:
     max_count: int = 1000
     max_bundle_entries: int = 20_000
     batch_threads: int = 8
+    explain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Call:
     Arguments:
         site: the server as search sees it: base URL, search parameters, time zone.
         find, commits: the database.
+        added, reindex: the search parameters beyond R4, and the making of index entries anew.
         rules: what the site decides.
         new_id: makes the logical id of a new resource.
         dispatch: runs another request the way this one is run (bundle entries, conditional interactions).
@@ -52,6 +57,8 @@ class Call:
     site: Site
     find: Find
     commits: Commits
+    added: Registry
+    reindex: ReindexQueue
     rules: Rules
     new_id: Callable[[], str]
     dispatch: "Callable[[FhirRequest, Call], FhirResponse]"

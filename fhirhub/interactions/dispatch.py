@@ -11,7 +11,7 @@ from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.interactions.body import check_id, check_type
 from fhirhub.interactions.call import Call
 from fhirhub.interactions.conditional import conditional, is_conditional
-from fhirhub.interactions.route import ID, TYPE, VERSION, Route
+from fhirhub.interactions.route import ID, MEMBER, TYPE, VERSION, Route
 from fhirhub.interactions.routes import ROUTES
 from fhirhub.model.request import FhirRequest, FhirResponse
 
@@ -29,7 +29,7 @@ _TABLE: Final = _table()
 _WORDS: Final = frozenset(
     (index, step) for route in ROUTES for index, step in enumerate(route.path) if not step.startswith("[")
 )
-_PLACES: Final = {0: TYPE, 1: ID, 3: VERSION}
+_PLACES: Final = {0: TYPE, 1: ID, 2: MEMBER, 3: VERSION}
 
 
 def dispatch(request: FhirRequest, call: Call) -> FhirResponse:

@@ -10,19 +10,23 @@ from typing import Any, Final
 from fhirhub import __version__
 from fhirhub.definitions import r4
 from fhirhub.interactions.capabilities import PATCH_FORMATS, search_parameters
-from fhirhub.interactions.route import ID, TYPE, VERSION, Route
+from fhirhub.interactions.compartment import EVERYTHING
+from fhirhub.interactions.route import ID, MEMBER, TYPE, VERSION, Route
+from fhirhub.interactions.search_system import TYPES
 from fhirhub.model.json import Json
+from fhirhub.search.includes import NAMES as INCLUDES
 from fhirhub.search.result_parameters import NAMES as RESULT_PARAMETERS
+from fhirhub.search.site import Site
 
 _FHIR_TYPES: Final = ("application/fhir+json", "application/fhir+xml")
 _FORM: Final = "application/x-www-form-urlencoded"
-_NAMES: Final = {TYPE: "type", ID: "id", VERSION: "vid"}
+_NAMES: Final = {TYPE: "type", ID: "id", MEMBER: "member", VERSION: "vid"}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _GENERAL: Final = ("_format", "_pretty")
 
 
-def openapi(routes: Sequence[Route], base_url: str) -> Json:
-    """Return the OpenAPI description of a server that has these routes at `base_url`.
+def openapi(routes: Sequence[Route], site: Site) -> Json:
+    """Return the OpenAPI description of a server that has these routes.
 
     A route without an id is written once for each resource type, one with an id once for all: so no path is both a
     concrete one and an instance of a template, of which OpenAPI would see the concrete one only.
@@ -32,16 +36,17 @@ def openapi(routes: Sequence[Route], base_url: str) -> Json:
         by_type = route.path[:1] == (TYPE,) and ID not in route.path
         for name in r4().resource_types if by_type else (None,):
             steps = route.path if name is None else (name, *route.path[1:])
-            paths[_path(steps)][route.method.lower()] = _operation(route, steps, name)
+            paths[_path(steps)][route.method.lower()] = _operation(route, steps, name, site)
     return {
         "openapi": "3.1.0",
         "info": {"title": "fhirhub", "summary": "FHIR R4 (4.0.1) RESTful API", "version": __version__},
-        "servers": [{"url": base_url}],
+        "servers": [{"url": site.base_url}],
         "paths": dict(paths),
         "components": {
             "parameters": {
                 **{_NAMES[step]: _path_parameter(step) for step in _NAMES},
-                **{name: _query_parameter(name) for name in _query_names(routes)},
+                "compartment": _path_parameter(TYPE) | {"schema": {"enum": list(r4().compartments)}},
+                **{_component(name): _query_parameter(name) for name in _query_names(routes)},
                 "criteria": {
                     "name": "criteria",
                     "in": "query",
@@ -76,11 +81,12 @@ def _path(steps: Sequence[str]) -> str:
     return "/" + "/".join(f"{{{_NAMES[step]}}}" if step in _NAMES else step for step in steps)
 
 
-def _operation(route: Route, steps: Sequence[str], resource_type: str | None) -> Json:
+def _operation(route: Route, steps: Sequence[str], resource_type: str | None, site: Site) -> Json:
     criteria = ("criteria",) * _is_conditional(route)
-    names = (*(_NAMES[step] for step in steps if step in _NAMES), *criteria, *_known(route))
+    places = ["compartment" if step == TYPE and MEMBER in steps else _NAMES[step] for step in steps if step in _NAMES]
+    names = (*places, *criteria, *map(_component, _known(route)))
     operation: Json = {
-        "operationId": "-".join((route.interaction, *filter(None, [resource_type]), route.method.lower(), *criteria)),
+        "operationId": "-".join((_called(route), *filter(None, [resource_type]), route.method.lower(), *criteria)),
         "tags": [route.interaction],
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in names],
         "responses": {
@@ -92,11 +98,18 @@ def _operation(route: Route, steps: Sequence[str], resource_type: str | None) ->
         form = {"type": "object", "additionalProperties": {"type": "string"}}
         operation["requestBody"] = {"content": {_FORM: {"schema": form}}}
     elif route.interaction == "search-type" and resource_type is not None:
-        operation["parameters"] += _search(resource_type)
+        operation["parameters"] += _search(resource_type, site)
     elif route.method in _WITH_BODY:
         types = PATCH_FORMATS if route.method == "PATCH" else _FHIR_TYPES
-        operation["requestBody"] = {"required": True, "content": {kind: {"schema": {}} for kind in types}}
+        content: Json = {kind: {"schema": {}} for kind in types}
+        operation["requestBody"] = {"required": route.interaction != "operation", "content": content}
     return operation
+
+
+def _called(route: Route) -> str:
+    if not route.path[-1:] or not route.path[-1].startswith("$"):
+        return route.interaction
+    return route.path[-1][1:] + "-instance" * (ID in route.path)
 
 
 def _is_conditional(route: Route) -> bool:
@@ -105,8 +118,16 @@ def _is_conditional(route: Route) -> bool:
 
 def _known(route: Route) -> tuple[str, ...]:
     """The names of the URL parameters of a route that are no search parameters."""
-    own = RESULT_PARAMETERS if route.interaction == "search-type" else sorted(route.parameters or ())
-    return (*own, *_GENERAL)
+    if not route.interaction.startswith("search-"):
+        return (*sorted(route.parameters or ()), *_GENERAL)
+    # Which types a search is of says its path, unless that leaves it open.
+    types = () if route.interaction == "search-type" and MEMBER not in route.path else (TYPES,)
+    return (*RESULT_PARAMETERS, *INCLUDES, *types, *_GENERAL)
+
+
+def _component(name: str) -> str:
+    """The name of a URL parameter among the components, where those of the path have names, too."""
+    return f"query.{name}" if name in _NAMES.values() else name
 
 
 def _query_names(routes: Sequence[Route]) -> list[str]:
@@ -117,6 +138,8 @@ def _path_parameter(step: str) -> Json:
     schema: Json = {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"}
     if step == TYPE:
         schema = {"enum": list(r4().resource_types)}
+    elif step == MEMBER:
+        schema = {"enum": [*r4().resource_types, EVERYTHING]}
     return {"name": _NAMES[step], "in": "path", "required": True, "schema": schema}
 
 
@@ -124,8 +147,8 @@ def _query_parameter(name: str) -> Json:
     return {"name": name, "in": "query", "schema": {"type": "string"}}
 
 
-def _search(resource_type: str) -> Iterator[Json]:
-    for parameter in search_parameters(resource_type):
+def _search(resource_type: str, site: Site) -> Iterator[Json]:
+    for parameter in search_parameters(resource_type, site):
         yield {
             "name": parameter["name"],
             "in": "query",

@@ -14,6 +14,8 @@ Handler = Callable[[FhirRequest, Call], FhirResponse]
 
 TYPE: Final = "[type]"
 ID: Final = "[id]"
+MEMBER: Final = "[member]"
+"""A type that belongs to a compartment, or `*` for all of them."""
 VERSION: Final = "[vid]"
 
 _NONE: Final[frozenset[str]] = frozenset()

@@ -9,14 +9,17 @@ from fhirhub.interactions import history as history_interaction
 from fhirhub.interactions.batch import system
 from fhirhub.interactions.call import Call
 from fhirhub.interactions.capabilities import capabilities
+from fhirhub.interactions.compartment import search_compartment
 from fhirhub.interactions.conditional import conditional
 from fhirhub.interactions.create import create
 from fhirhub.interactions.delete import delete
 from fhirhub.interactions.history import history
 from fhirhub.interactions.patch import patch
 from fhirhub.interactions.read import read
-from fhirhub.interactions.route import ID, TYPE, VERSION, Route
+from fhirhub.interactions.reindex import reindex, reindex_parameter, reindex_status
+from fhirhub.interactions.route import ID, MEMBER, TYPE, VERSION, Route
 from fhirhub.interactions.search import search
+from fhirhub.interactions.search_system import search_system
 from fhirhub.interactions.update import update
 from fhirhub.interactions.vread import vread
 from fhirhub.model.request import FhirRequest, FhirResponse
@@ -32,6 +35,10 @@ ROUTES: Final = (
     Route("capabilities", "GET", ("metadata",), _capabilities, frozenset({"mode"})),
     Route("transaction", "POST", (), system),
     Route("history-system", "GET", ("_history",), history, history_interaction.PARAMETERS),
+    Route("search-system", "GET", (), search_system, None),
+    Route("search-system", "POST", ("_search",), search_system, None),
+    Route("operation", "GET", ("$reindex",), reindex_status),
+    Route("operation", "POST", ("$reindex",), reindex, frozenset({"type", "parameter"})),
     Route("search-type", "GET", (TYPE,), search, None),
     Route("search-type", "POST", (TYPE, "_search"), search, None),
     Route("create", "POST", (TYPE,), create),
@@ -44,6 +51,9 @@ ROUTES: Final = (
     Route("patch", "PATCH", (TYPE, ID), patch),
     Route("delete", "DELETE", (TYPE, ID), delete),
     Route("history-instance", "GET", (TYPE, ID, "_history"), history, history_interaction.PARAMETERS),
+    Route("search-type", "GET", (TYPE, ID, MEMBER), search_compartment, None),
+    Route("search-type", "POST", (TYPE, ID, MEMBER, "_search"), search_compartment, None),
+    Route("operation", "POST", (TYPE, ID, "$reindex"), reindex_parameter),
     Route("vread", "GET", (TYPE, ID, "_history", VERSION), vread, _SUBSET),
 )
 """Everything the server answers below its base URL."""

@@ -3,31 +3,55 @@
 https://hl7.org/fhir/R4/http.html#search, https://hl7.org/fhir/R4/search.html
 """
 
-import re
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from fhirhub.errors import Failure, FhirError, operation_outcome
-from fhirhub.interactions.bundle import Entry, link_url, matched, render
+from fhirhub.errors import Failure, FhirError, Issue
+from fhirhub.interactions.bundle import Entry, matched
 from fhirhub.interactions.call import Call
+from fhirhub.interactions.explain import EXPLAIN, asks_to_explain, explained
+from fhirhub.interactions.include import included
+from fhirhub.interactions.search_contained import CONTAINED, Held, containment
+from fhirhub.interactions.search_pages import answer
 from fhirhub.interactions.subset import check_subset, subset
-from fhirhub.model.json import encode
 from fhirhub.model.request import FhirRequest, FhirResponse
+from fhirhub.search.filter import All, Filter, all_of
 from fhirhub.search.parse import SearchQuery, parse
-from fhirhub.search.result_parameters import CURSOR
-from fhirhub.store.find import Order, Page
-from fhirhub.store.stored import Stored
-
-ESTIMATED: Final = 1000
-"""`_total=estimate` counts matches up to this many; a larger figure comes from the statistics of the collection."""
-
-_ORDERS: Final[dict[str, Order]] = {"_id": "id", "_lastUpdated": "updated"}
-_ID_CURSOR: Final = re.compile(r"i([A-Za-z0-9\-.]{1,64})")
-_STAMP_CURSOR: Final = re.compile(r"s([0-9a-f]{1,16})")
+from fhirhub.store.plan import Page
+from fhirhub.store.searches import Row
 
 
 def search(request: FhirRequest, call: Call) -> FhirResponse:
-    """Answer with one page of matches."""
-    resource_type = request.path[0]
+    """Answer with one page of matches of one type."""
+    return search_within(request.path[0], request, call, request.path[:1], All())
+
+
+def search_within(
+    resource_type: str, request: FhirRequest, call: Call, path: tuple[str, ...], within: Filter
+) -> FhirResponse:
+    """Answer with one page of matches of one type.
+
+    Arguments:
+        path: of the links of the Bundle.
+        within: what matches have to fulfil besides.
+    """
+    if asks_to_explain(request):
+        plain = replace(request, query=tuple(pair for pair in request.query if pair[0] != EXPLAIN))
+        filter = all_of([understood(resource_type, plain, call).filter, within])
+        return explained(request, call, filter=filter, search=call.dispatch)
+    contained = containment(request)
+    plain = replace(request, query=contained.others)
+    query = understood(resource_type, plain, call)
+    query = replace(query, filter=all_of([query.filter, within]), used=(*contained.own, *query.used))
+    if contained.which == "false":
+        return answer(Matches({resource_type: query.filter}, query, plain, call), query, path, request, call)
+    if not isinstance(within, All):
+        raise FhirError(Failure.NOT_SUPPORTED, f"Search parameter {CONTAINED}: not within a compartment.")
+    return answer(Held(query, contained, plain, call), query, path, request, call)
+
+
+def understood(resource_type: str, request: FhirRequest, call: Call) -> SearchQuery:
+    """Return what a request asks of one type. Raises FhirError."""
     query = parse(
         resource_type,
         request.query,
@@ -37,61 +61,33 @@ def search(request: FhirRequest, call: Call) -> FhirResponse:
         max_count=call.rules.max_count,
     )
     check_subset(resource_type, query.summary, ",".join(query.elements) or None)
-    count_only = query.summary == "count" or query.count == 0
-    page = _page(query)
-    # One row more than the page tells whether there is a next one.
-    rows = [] if count_only else call.find.search(resource_type, query.filter, page)
-    shown, more = rows[: query.count], len(rows) > query.count
-    path = (resource_type,)
-    links = [("self", link_url(call.base_url, path, [*query.used, *request.presentation]))]
-    if more and shown:
-        onward = [(name, value) for name, value in query.used if name != CURSOR]
-        onward += [*request.presentation, (CURSOR, _cursor(shown[-1], page.order))]
-        links.append(("next", link_url(call.base_url, path, onward)))
-    entries = [matched(stored, subset(stored, request), call.base_url) for stored in shown]
-    if query.ignored:
-        entries.append(Entry(None, encode(operation_outcome(query.ignored)), {"search": {"mode": "outcome"}}))
-    body = render(
-        "searchset",
-        entries,
-        bundle_id=call.new_id(),
-        total=_total(query, call, None if more or query.cursor or count_only else len(shown), count_only=count_only),
-        links=links,
-    )
-    return FhirResponse(200, body)
+    return query
 
 
-def _total(query: SearchQuery, call: Call, known: int | None, *, count_only: bool) -> int | None:
-    """Return the total where it was asked for or costs nothing."""
-    if known is not None:
-        return known
-    if query.total == "accurate" or count_only:
-        return call.find.count(query.resource_type, query.filter)
-    if query.total == "estimate":
-        return call.find.count(query.resource_type, query.filter, at_most=ESTIMATED)
-    return None
+class Matches:
+    """The resources of some types that match the filter of their type."""
 
+    def __init__(self, filters: Mapping[str, Filter], query: SearchQuery, request: FhirRequest, call: Call) -> None:
+        self._filters = filters
+        self._query = query
+        self._request = request
+        self._call = call
 
-def _page(query: SearchQuery) -> Page:
-    order: Order = "created"
-    descending = True
-    if query.sort:
-        key = query.sort[0]
-        order, descending = _ORDERS[key.parameter], key.descending
-    return Page(order, descending, _after(query.cursor, order), query.count + 1)
+    def rows(self, page: Page) -> list[Row]:
+        """See `Results.rows`."""
+        return self._call.find.searches.find(self._filters, page)
 
+    def entries(self, rows: Sequence[Row]) -> tuple[list[Entry], list[Issue]]:
+        """See `Results.entries`."""
+        found = [row.stored for row in rows]
+        entries = [matched(stored, subset(stored, self._request), self._call.base_url) for stored in found]
+        more, issues = included(found, self._query, self._call)
+        return [*entries, *more], issues
 
-def _cursor(stored: Stored, order: Order) -> str:
-    if order == "id":
-        return f"i{stored.logical_id}"
-    return f"s{stored.stamp if order == 'updated' else stored.created:x}"
+    def matches(self, rows: Sequence[Row]) -> int:
+        """See `Results.matches`."""
+        return len(rows)
 
-
-def _after(cursor: str | None, order: Order) -> int | str | None:
-    if cursor is None:
-        return None
-    if order == "id" and (found := _ID_CURSOR.fullmatch(cursor)):
-        return found[1]
-    if order != "id" and (found := _STAMP_CURSOR.fullmatch(cursor)):
-        return min(int(found[1], 16), 2**63 - 1)
-    raise FhirError(Failure.BAD_VALUE, f"{CURSOR} is not one this server made for this search: {cursor!r}.")
+    def count(self, at_most: int | None = None) -> int:
+        """See `Results.count`."""
+        return self._call.find.searches.count(self._filters, at_most=at_most)

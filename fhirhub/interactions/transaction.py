@@ -11,14 +11,13 @@ from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.interactions.body import check_type
 from fhirhub.interactions.bundle import answered, render
-from fhirhub.interactions.bundle_links import Candidates, EntryLink, Targets, is_located, rewritable
+from fhirhub.interactions.bundle_links import Candidates, EntryLink, Targets, is_located, plain_criteria, rewritable
 from fhirhub.interactions.call import Call
 from fhirhub.interactions.conditional import criteria_of, is_conditional, resolve, together
 from fhirhub.interactions.entries import BundleEntry, requests_of
 from fhirhub.interactions.response import written
 from fhirhub.model.json import Json
 from fhirhub.model.request import FhirRequest, FhirResponse
-from fhirhub.search.criteria import parse_criteria
 from fhirhub.store.unit_of_work import Key, Unit
 
 _TURN: Final = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
@@ -130,7 +129,7 @@ class _Attempt:
         """Return what an earlier entry creates and a conditional create asks for."""
         request = entry.request
         criteria = criteria_of(request)
-        parsed = parse_criteria(request.path[0], criteria, self._call.site)
+        parsed = plain_criteria(request.path[0], criteria, self._call, self._unit, self._candidates)
         found = self._candidates.find(request.path[0], parsed)
         if not found:
             return None
@@ -248,7 +247,7 @@ def _raise_together(failures: list[FhirError]) -> None:
 
 def _refuse_nesting(entries: list[BundleEntry]) -> None:
     for entry in entries:
-        if not entry.request.path:
+        if not entry.request.path and entry.request.method not in {"GET", "HEAD"}:
             raise FhirError(
                 Failure.INVALID, "A transaction cannot contain a batch or transaction.", expression=[entry.path]
             )

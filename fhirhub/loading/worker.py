@@ -133,10 +133,11 @@ def _work(connection: Connection, job: Job) -> None:
             return
         with contextlib.closing(target):
             connection.send(None)
-            writer = Writer(target.call, job.parse_xml, entries=job.entries)
             _prepare_memory()
             while True:
                 chunk, may_wait = connection.recv()
+                # Search parameters may have come with the chunk before.
+                writer = Writer(target.call, job.parse_xml, entries=job.entries)
                 connection.send(_answer(writer, chunk, may_wait=may_wait))
                 del chunk
                 gc.collect()

@@ -1,42 +1,25 @@
 """From one value of an element to the index entries it gives a parameter, by parameter type and data type.
 
-https://hl7.org/fhir/R4/search.html#token, #string, #uri, #reference and #date
+https://hl7.org/fhir/R4/search.html#token, #string, #uri, #reference, #date and #special
 """
 
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from decimal import Decimal
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
 from fhirhub.definitions import SearchParameter, SearchParameterType, r4
+from fhirhub.fhirpath import FhirPathError, compile_expression
 from fhirhub.model.json import Json
 from fhirhub.model.reference import parse_reference
 from fhirhub.search import keys
+from fhirhub.search.collector import Collector, Converter, Pairs
 from fhirhub.search.dates import Range, date_range, period_range, timing_range
+from fhirhub.search.index_numbers import NUMBER_CONVERTERS, QUANTITY_CONVERTERS
 from fhirhub.search.paths import branches
-from fhirhub.search.site import Site
-
-
-class Collector:
-    """Gathers the entries of one resource; dictionaries because they drop duplicates and keep the order.
-
-    `dates` and `numbers` hold the fields of `RangeEntry`, which take less time to compare than the entries themselves.
-    """
-
-    __slots__ = ("base_url", "dates", "numbers", "site", "tokens")
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.base_url = site.base_url
-        self.tokens: dict[str, None] = {}
-        self.dates: dict[tuple[str, int, int], None] = {}
-        self.numbers: dict[tuple[str, Decimal, Decimal], None] = {}
-
-
-Converter = Callable[[str, Any, Collector], bool]
-"""Takes a parameter's code and a value; adds entries and returns whether there were any."""
+from fhirhub.search.phonetic import keys_of
+from fhirhub.search.values import Point
 
 
 def _coded(code: str, value: str | None, system: str | None, into: Collector) -> bool:
@@ -64,7 +47,13 @@ def _codeable_concept(code: str, value: Json, into: Collector) -> bool:
 
 
 def _identifier(code: str, value: Json, into: Collector) -> bool:
-    return _coded(code, value.get("value"), value.get("system"), into)
+    text = value.get("value")
+    if text and "type" in value:
+        for coding in value["type"].get("coding", ()):
+            if coding.get("code") and coding.get("system"):
+                kind = f"{keys.whole(coding['code'])}|{keys.system_id(coding['system'])}"
+                into.tokens[f"{code}:of-type={kind}|{keys.whole(text)}"] = None
+    return _coded(code, text, value.get("system"), into)
 
 
 def _contact_point(code: str, value: Json, into: Collector) -> bool:
@@ -85,7 +74,13 @@ def _string(code: str, value: str, into: Collector) -> bool:
     return True
 
 
-def _parts(*names: str) -> Converter:
+def _sound(code: str, value: str, into: Collector) -> bool:
+    found = keys_of(value)
+    into.tokens |= dict.fromkeys(f"{code}={key}" for key in found)
+    return bool(found)
+
+
+def _parts(*names: str, each: Converter = _string) -> Converter:
     """A type whose every textual part is a value of its own."""
 
     def convert(code: str, value: Json, into: Collector) -> bool:
@@ -95,7 +90,7 @@ def _parts(*names: str) -> Converter:
             for text in part if isinstance(part, list) else (part,):
                 # A part may be null in an array that carries extensions.
                 if text:
-                    found = _string(code, text, into)
+                    found = each(code, text, into) or found
         return found
 
     return convert
@@ -107,7 +102,7 @@ def _text(code: str, value: Json, into: Collector) -> bool:
 
 
 def _uri(code: str, value: str, into: Collector) -> bool:
-    into.tokens[f"{code}={keys.whole(value)}"] = None
+    into.tokens[f"{code}={keys.uri_key(value)}"] = None
     return True
 
 
@@ -126,7 +121,7 @@ def _pointer(code: str, value: str, into: Collector) -> bool:
     if key is None:
         return False
     if bar:
-        _uri(code, value.partition("#")[0], into)
+        into.tokens[f"{code}={keys.whole(value.partition('#')[0])}"] = None
     into.tokens[f"{code}={key}"] = None
     return True
 
@@ -140,7 +135,7 @@ def _reference(code: str, value: Json, into: Collector) -> bool:
     identifier = value.get("identifier")
     if identifier:
         # Kept apart from the literal keys: a bare `code` would otherwise be the prefix of both.
-        _identifier(f"{code}:identifier", identifier, into)
+        _coded(f"{code}:identifier", identifier.get("value"), identifier.get("system"), into)
     return found
 
 
@@ -161,6 +156,15 @@ def _dated(read: Callable[[Any, tzinfo], Range | None]) -> Converter:
         return True
 
     return convert
+
+
+def _position(code: str, value: Json, into: Collector) -> bool:
+    """A place is no key: the answer tells to note that there is one."""
+    latitude, longitude = value.get("latitude"), value.get("longitude")
+    # Others are no places on earth, and no index of places takes them.
+    if latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180:
+        into.points[Point(float(latitude), float(longitude))] = None
+    return False
 
 
 def _extension(kind: SearchParameterType) -> Converter:
@@ -194,19 +198,19 @@ CONVERTERS: Final[Mapping[SearchParameterType, Mapping[str, Converter]]] = Mappi
             "ContactPoint": _contact_point,
             **dict.fromkeys(("boolean", "System.Boolean"), _boolean),
             "Extension": _extension("token"),
-            **dict.fromkeys(_TEXTS, _code),
+            **dict.fromkeys((*_TEXTS, "System.String"), _code),
         },
         "string": {
             "HumanName": _NAME_PARTS,
             "Address": _ADDRESS_PARTS,
             "CodeableConcept": _text,
             "Extension": _extension("string"),
-            **dict.fromkeys(_TEXTS, _string),
+            **dict.fromkeys((*_TEXTS, "System.String"), _string),
         },
         "uri": {
             "canonical": _canonical,
             "Extension": _extension("uri"),
-            **dict.fromkeys(("uri", "url", "oid", "uuid", "string"), _uri),
+            **dict.fromkeys(("uri", "url", "oid", "uuid", "string", "System.String"), _uri),
         },
         "reference": {
             "Reference": _reference,
@@ -214,26 +218,76 @@ CONVERTERS: Final[Mapping[SearchParameterType, Mapping[str, Converter]]] = Mappi
             **dict.fromkeys(("canonical", "uri", "url"), _pointer),
         },
         "date": {
-            **dict.fromkeys(("date", "dateTime", "instant"), _dated(date_range)),
+            **dict.fromkeys(("date", "dateTime", "instant", "System.Date", "System.DateTime"), _dated(date_range)),
             "Period": _dated(period_range),
             "Timing": _dated(timing_range),
             "Extension": _extension("date"),
         },
+        "number": {**NUMBER_CONVERTERS, "Extension": _extension("number")},
+        "quantity": {**QUANTITY_CONVERTERS, "Extension": _extension("quantity")},
+        "special": {"Location.position": _position},
     }
 )
-"""By type of the parameter and type of the value. A pair that is not here gives no entry (a free text for a date)."""
+"""By type of the parameter and type of the value. A pair that is not here gives no entry (a free text for a date).
+
+Expressions that compute something end in types of the System.
+"""
+
+
+def selection(expression: str, type_name: str) -> Callable[[Json], Pairs]:
+    """Return what finds the values of an expression on values of a type.
+
+    It raises FhirPathError where that fails; always, if the expression is none.
+    """
+    try:
+        return compile_expression(expression, type_name).select
+    except FhirPathError as error:
+        return _failing(str(error))
+
+
+def _failing(reason: str) -> Callable[[Json], Pairs]:
+    # An expression someone brought shall not keep resources from being written.
+    def select(resource: Json) -> Pairs:
+        raise FhirPathError(reason)
+
+    return select
+
+
+def convert_all(code: str, converters: Mapping[str, Converter], values: Pairs, into: Collector) -> None:
+    """Add the entries of all values of a parameter, of which there is one at least, each with its type."""
+    found = False
+    for type_name, value in values:
+        converter = converters.get(type_name)
+        if converter is not None and converter(code, value, into):
+            found = True
+    if not found:
+        # Not missing, although nothing in it can be searched for.
+        into.tokens[f"{code}="] = None
+
 
 SYSTEMLESS: Final = frozenset({"boolean", "ContactPoint", *_TEXTS})
 """Types whose token keys never carry a system."""
 
 
-NOT_INDEXED: Final = frozenset({"_id", "_lastUpdated", "phonetic"})
-"""Parameters whose values the store keeps apart from the index entries, and one that asks for a comparison by sound."""
+_BY_SOUND: Final[Mapping[str, Converter]] = MappingProxyType(
+    {"HumanName": _parts("text", "family", "given", each=_sound), "string": _sound}
+)
+
+
+def converters_of(parameter: SearchParameter) -> Mapping[str, Converter]:
+    """Return the converters of a parameter by type of the value; `phonetic` is compared by sound."""
+    return _BY_SOUND if parameter.code == "phonetic" else CONVERTERS[parameter.type]
+
+
+NOT_INDEXED: Final = frozenset({"_id", "_lastUpdated"})
+"""Parameters whose values the store keeps apart from the index entries."""
 
 
 def is_indexed(parameter: SearchParameter, resource_type: str) -> bool:
     """Whether the index entries of a resource of the type can hold values of a parameter."""
-    if parameter.code in NOT_INDEXED or parameter.type not in CONVERTERS:
+    if parameter.code in NOT_INDEXED:
+        return False
+    if parameter.type == "special" and (parameter.code, resource_type) != ("near", "Location"):
         return False
     return bool(branches(parameter, resource_type))
 

@@ -7,7 +7,7 @@ import re
 
 from fhirhub.errors import Failure, FhirError
 from fhirhub.model.url import Query, parse_query
-from fhirhub.search import result_parameters, syntax
+from fhirhub.search import includes, result_parameters, syntax
 from fhirhub.search.filter import Filter
 from fhirhub.search.parse import parse
 from fhirhub.search.site import Site
@@ -53,7 +53,7 @@ def _pairs(resource_type: str, query_string: str) -> Query:
     if not pairs:
         raise FhirError(Failure.INVALID, f"The criteria {query_string!r} select nothing: name a search parameter.")
     for name, _ in pairs:
-        if name in (*result_parameters.NAMES, *result_parameters.PRESENTATION):
+        if name in (*result_parameters.NAMES, *result_parameters.PRESENTATION) or includes.is_include(name):
             raise FhirError(
                 Failure.INVALID,
                 f"The criteria {query_string!r} hold {name}, which does not select resources.",

@@ -11,15 +11,21 @@ from fhirhub.search.site import Site
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One search parameter of a request: `name[:modifier]=value`, and what its meaning depends on."""
+    """One search parameter of a request: `name[:modifier]=value`, and what its meaning depends on.
+
+    `within` is the composite parameter a component is part of: errors speak of that one.
+    """
 
     parameter: SearchParameter
     resource_type: str
     modifier: str | None
     value: str
     site: Site
+    within: str | None = None
 
     @property
     def name(self) -> str:
         """The parameter as the client wrote it."""
+        if self.within is not None:
+            return self.within
         return self.parameter.code if self.modifier is None else f"{self.parameter.code}:{self.modifier}"

@@ -4,85 +4,113 @@ https://hl7.org/fhir/R4/searchparameter.html#expression
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
 
-from fhirhub.fhirpath import compile_expression
+from fhirhub.definitions import r4
+from fhirhub.fhirpath import FhirPathError
 from fhirhub.model.json import Json
-from fhirhub.search.convert import CONVERTERS, Collector, Converter, embedded, is_indexed, points_to
+from fhirhub.search.collector import Collector, Converter, Pairs, Put
+from fhirhub.search.convert import convert_all, converters_of, embedded, is_indexed, points_to, selection
+from fhirhub.search.index_composite import composites
+from fhirhub.search.index_texts import TEXTS, Texts, put_texts
 from fhirhub.search.leading import event, leading, listed
 from fhirhub.search.parameters import SearchParameters
 from fhirhub.search.paths import branches
 from fhirhub.search.site import Site
-from fhirhub.search.values import IndexEntries, RangeEntry
+from fhirhub.search.values import Contained, IndexEntries
+from fhirhub.search.words import words
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A parameter fed by a source; `only` restricts it to references to one type."""
+    """A parameter fed by an expression; `only` restricts it to references to one type."""
 
     code: str
     converters: Mapping[str, Converter]
+    texts: Mapping[str, Texts]
     only: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """An expression, evaluated once for all parameters that use it."""
-
-    select: Callable[[Json], list[tuple[str, Any]]]
-    targets: tuple[_Target, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Plan:
-    """What to evaluate for a resource type: `always`, and what is worth evaluating where a property is present."""
+    """What to do for a resource type: `always`, and what is worth doing where a property is present."""
 
-    always: tuple[_Source, ...]
-    by_property: Mapping[str, tuple[_Source, ...]]
+    always: tuple[Put, ...]
+    by_property: Mapping[str, tuple[Put, ...]]
 
 
 def extract(resource: Json, resource_type: str, site: Site) -> IndexEntries:
     """Return the index entries of a valid resource."""
-    plan = _plan(site.parameters, resource_type)
-    into = Collector(site)
-    for source in plan.always:
-        _apply(source, resource, into)
-    by_property = plan.by_property
-    for name in resource:
-        for source in by_property.get(name, ()):
-            _apply(source, resource, into)
-    entries = IndexEntries(
-        tokens=list(into.tokens),
-        dates=[RangeEntry(*fields) for fields in into.dates],
-        numbers=[RangeEntry(*fields) for fields in into.numbers],
-    )
+    entries = _found(resource, resource_type, resource, site)
     if leading(resource_type) is not None:
         entries.event = event(resource_type, entries.dates)
         entries.listed = listed(resource_type, entries.tokens)
+    if site.full_text:
+        entries.words = words(resource)
+    for inner in resource.get("contained", ()):
+        if "id" in inner:
+            within = _found(inner, inner["resourceType"], resource, site)
+            within.points = []
+            entries.contained.append(Contained(inner["resourceType"], inner["id"], within))
     return entries
 
 
-def _apply(source: _Source, resource: Json, into: Collector) -> None:
-    values = source.select(resource)
-    if not values:
-        return
-    for target in source.targets:
-        present = found = False
-        code, converters, only = target.code, target.converters, target.only
-        for type_name, value in values:
-            if only is not None and (type_name != "Reference" or points_to(value, resource) != only):
+def _found(resource: Json, resource_type: str, holder: Json, site: Site) -> IndexEntries:
+    plan = _plan(site.parameters, resource_type)
+    into = Collector(site)
+    for put in plan.always:
+        put(resource, holder, into)
+    by_property = plan.by_property
+    for name in resource:
+        for put in by_property.get(name, ()):
+            put(resource, holder, into)
+    return into.entries()
+
+
+def _source(expression: str, resource_type: str, targets: tuple[_Target, ...]) -> Put:
+    """An expression, evaluated once for all parameters that use it."""
+    select = selection(expression, resource_type)
+
+    def put(resource: Json, holder: Json, into: Collector) -> None:
+        try:
+            values = select(resource)
+        except FhirPathError as error:
+            for target in targets:
+                into.site.failed(resource_type, target.code, error)
+            return
+        if not values:
+            return
+        for target in targets:
+            meant = values if target.only is None else _pointing(values, target.only, holder)
+            if not meant:
                 continue
-            present = True
-            converter = converters.get(type_name)
-            if converter is not None and converter(code, value, into):
-                found = True
-        if present and not found:
-            # Not missing, although nothing in it can be searched for.
-            into.tokens[f"{code}="] = None
+            convert_all(target.code, target.converters, meant, into)
+            if target.texts:
+                put_texts(target.code, target.texts, meant, into)
+
+    return put
+
+
+def _pointing(values: Pairs, only: str, holder: Json) -> Pairs:
+    return [pair for pair in values if pair[0] == "Reference" and points_to(pair[1], holder) == only]
+
+
+def _guarded(put: Put, resource_type: str, added: Sequence[str]) -> Put:
+    """Keep what parameters that were added to R4 raise from doing harm to anything but themselves."""
+    if not added:
+        return put
+
+    def guarded(resource: Json, holder: Json, into: Collector) -> None:
+        try:
+            put(resource, holder, into)
+        except Exception as error:  # whatever somebody's expression comes upon
+            for code in added:
+                into.site.failed(resource_type, code, error)
+
+    return guarded
 
 
 @lru_cache(maxsize=1024)
@@ -90,20 +118,31 @@ def _plan(parameters: SearchParameters, resource_type: str) -> _Plan:
     targets: dict[str, list[_Target]] = defaultdict(list)
     properties: dict[str, frozenset[str]] = {}
     for parameter in parameters.of(resource_type).values():
-        if not is_indexed(parameter, resource_type):
+        if parameter.type == "composite" or not is_indexed(parameter, resource_type):
             continue
         for branch in branches(parameter, resource_type):
-            converters = CONVERTERS[parameter.type]
+            converters = converters_of(parameter)
             if any(element.type == "Resource" for element in branch.elements):
                 converters = MappingProxyType(dict.fromkeys(parameter.target, embedded))
-            targets[branch.expression].append(_Target(parameter.code, converters, branch.only))
+            target = _Target(parameter.code, converters, TEXTS.get(parameter.type, {}), branch.only)
+            targets[branch.expression].append(target)
             properties[branch.expression] = branch.properties
-    always: list[_Source] = []
-    by_property: dict[str, list[_Source]] = defaultdict(list)
+    always: list[Put] = []
+    by_property: dict[str, list[Put]] = defaultdict(list)
+
+    def plan(needed: frozenset[str], put: Put) -> None:
+        for name in needed:
+            by_property[name].append(put)
+        if not needed:
+            always.append(put)
+
+    known = r4().search_parameters(resource_type)
     for expression, fed in targets.items():
-        source = _Source(compile_expression(expression, resource_type).select, tuple(fed))
-        if not properties[expression]:
-            always.append(source)
-        for name in properties[expression]:
-            by_property[name].append(source)
+        put = _source(expression, resource_type, tuple(fed))
+        added = [target.code for target in fed if target.code not in known]
+        plan(properties[expression], _guarded(put, resource_type, added))
+    every = parameters.of(resource_type).values()
+    added = [each.code for each in every if each.type == "composite" and each.code not in known]
+    for needed, put in composites(resource_type, parameters):
+        plan(needed, _guarded(put, resource_type, added))
     return _Plan(tuple(always), MappingProxyType({name: tuple(found) for name, found in by_property.items()}))

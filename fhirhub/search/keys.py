@@ -8,9 +8,23 @@ https://hl7.org/fhir/R4/search.html#token, #string, #uri and #reference
                                folding changed nothing
     parameter=value            uri and reference
     parameter=                 the element is present but gives no other key
+    parameter:text=folded|original
+                               what a code or reference is called, cut as a string is
+    parameter:identifier=value|system
+                               the identifier a reference gives, as a token
+    parameter:of-type=code|system|value
+                               an identifier with one coding of its type
+    phonetic=sound             see `phonetic`
 
-A bar or a percent sign in a value is escaped as in URLs, so a bar only ever separates and `parameter=value|` is the
-prefix of exactly one value. A value longer than `VALUE_LIMIT` is replaced by its beginning and a hash of all of it.
+Ranges of numbers have names instead: `parameter` for the bare number, and for a quantity as well
+
+    parameter|c:unit           in a canonical unit of UCUM
+    parameter|u:text           as it stands, `text` being its unit or the code of that
+    parameter|s:system:code    as it stands, the unit given by a code system
+
+A bar in a value is written as `BAR`, a control character that no FHIR value has, so a bar only ever separates and
+`parameter=value|` is the prefix of exactly one value. A value longer than `VALUE_LIMIT` is replaced by its beginning and a hash of all of it; of
+a uri parameter, where prefixes are asked for, `URI_LIMIT` counts.
 Codes, identifiers and URIs are compared exactly as written: merging two patients whose numbers differ in case only is
 worse than not finding one.
 """
@@ -23,10 +37,16 @@ from typing import Final
 from fhirhub.model.reference import parse_reference
 from fhirhub.search.folding import fold
 
+BAR: Final = "\x1f"
+"""What stands for a bar within a value."""
+CUT: Final = "\x1e"
+"""Where a value was cut; a hash of all of it follows."""
 STRING_LIMIT: Final = 200
 """Characters of a folded string that its key keeps; nothing longer can be searched for."""
 VALUE_LIMIT: Final = 200
-"""Characters of a token, uri or reference that its key keeps literally."""
+"""Characters of a token or reference that its key keeps literally."""
+URI_LIMIT: Final = 1_000
+"""Characters of the value of a uri parameter that its key keeps literally."""
 
 
 def digest(text: str, size: int = 6) -> str:
@@ -41,18 +61,45 @@ def system_id(system: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Return `text` without bars; a prefix of the result is the escaped prefix of `text` and of nothing else."""
-    if "|" in text or "%" in text:
-        return text.replace("%", "%25").replace("|", "%7C")
-    return text
+    """Return `text` without bars; every part of the result stands for the same part of `text` and for nothing else."""
+    return text.replace("|", BAR)
+
+
+def unescape(text: str) -> str | None:
+    """Return the text that an escaped value stands for, None where it was shortened."""
+    return None if CUT in text else text.replace(BAR, "|")
 
 
 def whole(text: str) -> str:
     """Return the key part of a value that is only ever compared as a whole."""
-    if len(text) <= VALUE_LIMIT:
+    return _within(text, VALUE_LIMIT)
+
+
+def uri_key(text: str) -> str:
+    """Return the key part of a value of a uri parameter; up to half of `URI_LIMIT` it starts as the value does."""
+    return _within(text, URI_LIMIT)
+
+
+def _within(text: str, limit: int) -> str:
+    if len(text) <= limit:
         return escape(text)
-    # No escape produces %#, so a shortened value equals no literal one.
-    return f"{escape(text[: VALUE_LIMIT // 2])}%#{digest(text, 18)}"
+    # No value has the mark, so a shortened value equals no literal one.
+    return f"{escape(text[: limit // 2])}{CUT}{digest(text, 18)}"
+
+
+def canonical_name(code: str, unit: str) -> str:
+    """Return the name of the numbers of a quantity parameter in a canonical unit."""
+    return f"{code}|c:{whole(unit)}"
+
+
+def unit_name(code: str, text: str) -> str:
+    """Return the name of the numbers of a quantity parameter whose unit, or the code of it, is `text`."""
+    return f"{code}|u:{whole(text)}"
+
+
+def coded_name(code: str, system: str, unit: str) -> str:
+    """Return the name of the numbers of a quantity parameter in a unit of a code system."""
+    return f"{code}|s:{system_id(system)}:{whole(unit)}"
 
 
 def string_key(text: str) -> str:

@@ -33,12 +33,13 @@ def leading(resource_type: str) -> str | None:
     known = r4().search_parameters(resource_type)
     for code in _PREFERRED:
         parameter = known.get(code)
-        if parameter is not None and parameter.type == "date" and _is_single(parameter, resource_type):
+        if parameter is not None and parameter.type == "date" and is_single(parameter, resource_type):
             return code
     return None
 
 
-def _is_single(parameter: SearchParameter, resource_type: str) -> bool:
+def is_single(parameter: SearchParameter, resource_type: str) -> bool:
+    """Whether a resource has at most one value of a parameter, as its path shows."""
     found = branches(parameter, resource_type)
     return len(found) == 1 and _PATH.fullmatch(found[0].expression) is not None and _never_repeats(found[0].expression)
 

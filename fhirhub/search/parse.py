@@ -7,26 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fhirhub.errors import Failure, FhirError, Issue
+from fhirhub.errors import Issue
 from fhirhub.model.request import Handling
-from fhirhub.search import result_parameters
-from fhirhub.search.criterion import Criterion
-from fhirhub.search.filter import Filter, all_of, leaves
-from fhirhub.search.predicates import MODIFIERS, is_supported, predicate
-from fhirhub.search.result_parameters import ResultParameters, SortKey, Summary, Total, nearest
+from fhirhub.search import includes, result_parameters
+from fhirhub.search.filter import Filter, all_of
+from fhirhub.search.includes import Include
+from fhirhub.search.refusal import NotSearchableError, ignored
+from fhirhub.search.result_parameters import ResultParameters, SortKey, Summary, Total
 from fhirhub.search.site import Site
-from fhirhub.search.syntax import bad_value, too_costly
-
-NOT_SUPPORTED: Final = (
-    "_contained", "_containedType", "_content", "_filter", "_has", "_include", "_list", "_query", "_revinclude",
-    "_score", "_text", "_type", "phonetic",
-)  # fmt: skip
-"""Parameters that stand for more than values of the resource, and have no support here yet."""
+from fhirhub.search.syntax import bad_value
+from fhirhub.search.terms import Terms
 
 DEFAULT_COUNT: Final = 20
 MAX_COUNT: Final = 1_000
-MAX_COMPARISONS: Final = 10_000
-"""Most comparisons of one search; a bare id of a reference with many target types takes one for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +32,7 @@ class SearchQuery:
         count: entries per page: as the request says, but at most the maximum, or the default; 0 asks for a total only.
         total, summary, elements: as asked for; None or () where the request does not say.
         cursor: where the page starts, opaque here.
+        includes: what is to be returned besides the matches.
         used: the parameters and values that took effect, in the order given, for the self link.
         ignored: one warning for each parameter that had no effect (lenient handling only).
     """
@@ -51,6 +45,7 @@ class SearchQuery:
     summary: Summary | None = None
     elements: tuple[str, ...] = ()
     cursor: str | None = None
+    includes: tuple[Include, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
     ignored: tuple[Issue, ...] = ()
 
@@ -76,9 +71,10 @@ def parse(
     Raises FhirError: everything else that is not understood or not supported: values, modifiers, repetitions.
     """
     filters: list[Filter] = []
+    included: dict[Include, None] = {}
     used: list[tuple[str, str]] = []
-    ignored: list[Issue] = []
-    comparisons = 0
+    passed_over: list[Issue] = []
+    terms = Terms(site)
     shape = ResultParameters(count=default_count)
     seen: set[str] = set()
     for name, value in parameters:
@@ -86,16 +82,20 @@ def parse(
             if name in seen:
                 raise bad_value(name, "stands more than once in the request.")
             seen.add(name)
-            value = result_parameters.read(name, value, resource_type, max_count=max_count, into=shape)
+            value = result_parameters.read(
+                name, value, resource_type, max_count=max_count, into=shape, parameters=site.parameters
+            )
+        elif includes.is_include(name):
+            included[includes.read(name, value, site, matched=(resource_type,))] = None
         elif name not in result_parameters.PRESENTATION:
-            if (reason := _refusal(resource_type, name, site)) is not None:
-                ignored.append(_ignored(name, reason, handling))
+            try:
+                filters.append(terms.read(resource_type, name, value))
+            except NotSearchableError as error:
+                passed_over.append(ignored(name, str(error), handling))
                 continue
-            filters.append(predicate(_criterion(resource_type, name, value, site)))
-            comparisons += leaves(filters[-1])
-            if comparisons > MAX_COMPARISONS:
-                raise too_costly(name, f"the search takes more than {MAX_COMPARISONS} comparisons; split it.")
         used.append((name, value))
+    if included and shape.summary == "text":
+        raise bad_value("_summary", "text cannot be joined with _include or _revinclude.")
     return SearchQuery(
         resource_type=resource_type,
         filter=all_of(filters),
@@ -105,42 +105,7 @@ def parse(
         summary=shape.summary,
         elements=shape.elements,
         cursor=shape.cursor,
+        includes=tuple(included),
         used=tuple(used),
-        ignored=tuple(ignored),
+        ignored=tuple(passed_over),
     )
-
-
-def _refusal(resource_type: str, name: str, site: Site) -> str | None:
-    """Return why a parameter of this name cannot be searched by, None where it can."""
-    code, _, modifier = name.partition(":")
-    known = site.parameters.of(resource_type)
-    parameter = known.get(code)
-    if code.partition(".")[0] in known and ("." in code or "." in modifier):
-        return "chained parameters are not supported yet."
-    if code in NOT_SUPPORTED:
-        return "it is not supported yet."
-    if parameter is not None and parameter.type not in MODIFIERS:
-        return f"parameters of type {parameter.type} are not supported yet."
-    if parameter is None:
-        supported = [each.code for each in known.values() if is_supported(each, resource_type)]
-        close = nearest(code, [*supported, *result_parameters.NAMES])
-        return f"{resource_type} has no such search parameter.{close}"
-    if not is_supported(parameter, resource_type):
-        return f"not supported: R4 does not say where its values stand in a {resource_type}."
-    return None
-
-
-def _ignored(name: str, reason: str, handling: Handling) -> Issue:
-    """Return the warning of lenient handling; strict handling raises the error it stands for."""
-    text, expression = f"Search parameter {name}: {reason}", (f"http.{name}",)
-    if handling == "strict":
-        raise FhirError(Failure.NOT_SUPPORTED, text, expression=expression)
-    return Issue("warning", Failure.NOT_SUPPORTED.issue_code, f"{text} It was ignored.", expression)
-
-
-def _criterion(resource_type: str, name: str, value: str, site: Site) -> Criterion:
-    code, colon, modifier = name.partition(":")
-    if colon and not modifier:
-        raise bad_value(name, "a modifier is missing after the colon.")
-    parameter = site.parameters.of(resource_type)[code]
-    return Criterion(parameter, resource_type, modifier or None, value, site)

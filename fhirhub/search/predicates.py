@@ -1,39 +1,78 @@
 """From one parameter with its modifier and value to a filter.
 
-https://hl7.org/fhir/R4/search.html#modifiers, #token, #string, #uri and #reference
+https://hl7.org/fhir/R4/search.html#modifiers
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from types import MappingProxyType
 from typing import Final
 
 from fhirhub.definitions import SearchParameter, SearchParameterType
 from fhirhub.errors import Failure, FhirError
-from fhirhub.model.reference import is_logical_id, parse_reference
-from fhirhub.search import keys, syntax
-from fhirhub.search.convert import SYSTEMLESS, is_indexed
+from fhirhub.model.reference import is_logical_id
+from fhirhub.search import coded, syntax
+from fhirhub.search.composite import composite
+from fhirhub.search.convert import is_indexed
 from fhirhub.search.criterion import Criterion
-from fhirhub.search.filter import All, Filter, IdIn, RangeIs, TokenIs, TokenStartsWith, any_of, none_of
-from fhirhub.search.folding import fold
-from fhirhub.search.paths import ANY_RESOURCE, branches
+from fhirhub.search.filter import All, Filter, GroupIs, IdIn, RangeIs, TokenIs, TokenStartsWith, any_of, none_of
+from fhirhub.search.index_composite import components
+from fhirhub.search.near import near
+from fhirhub.search.numeric import number, quantity
+from fhirhub.search.parameters import SearchParameters, r4_parameters
+from fhirhub.search.referring import hierarchies, reference, some
+from fhirhub.search.result_parameters import nearest
+from fhirhub.search.targets import targets
 from fhirhub.search.temporal import date, updated
+from fhirhub.search.text_query import text_query
+from fhirhub.search.textual import phonetic, string, uri
 
 MODIFIERS: Final[Mapping[SearchParameterType, tuple[str, ...]]] = MappingProxyType(
     {
-        "token": ("missing", "not"),
-        "string": ("missing", "exact"),
-        "uri": ("missing",),
-        "reference": ("missing", "identifier"),
+        "number": ("missing",),
         "date": ("missing",),
+        "string": ("missing", "exact", "contains"),
+        "token": ("missing", "not", "text", "in", "not-in", "above", "below", "of-type"),
+        "reference": ("missing", "identifier", "text", "above", "below"),
+        "composite": ("missing",),
+        "quantity": ("missing",),
+        "uri": ("missing", "above", "below"),
+        "special": ("missing",),
     }
 )
-"""What follows a colon, by type of the parameter; a reference also takes each of its target types."""
+"""What can follow a colon, by type of the parameter; see `modifiers` for a single one."""
+
+_OWN_MODIFIERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"_id": ("missing", "not"), "_lastUpdated": ("missing",), "_text": (), "_content": (), "phonetic": ("missing",)}
+)
 
 
-def is_supported(parameter: SearchParameter, resource_type: str) -> bool:
-    """Whether `predicate` can answer for a parameter of the type."""
-    return parameter.code in _SPECIAL or is_indexed(parameter, resource_type)
+def modifiers(parameter: SearchParameter, resource_type: str) -> tuple[str, ...]:
+    """Return the modifiers of a parameter, the target types of a reference not among them.
+
+    Fewer than its type has, where what it finds gives some of them no meaning: a gender has no text.
+    """
+    if (own := _OWN_MODIFIERS.get(parameter.code)) is not None:
+        return own
+    names = MODIFIERS[parameter.type]
+    if parameter.type == "token":
+        meant = coded.modifiers(parameter, resource_type)
+        return tuple(name for name in names if name in meant)
+    if parameter.type == "reference" and not hierarchies(parameter, resource_type):
+        return tuple(name for name in names if name not in ("above", "below"))
+    return names
+
+
+def is_supported(parameter: SearchParameter, resource_type: str, parameters: SearchParameters | None = None) -> bool:
+    """Whether `predicate` can answer for a parameter of the type.
+
+    Arguments:
+        parameters: those that the components of a composite are among; those of R4 if not given.
+    """
+    if parameter.code in _SPECIAL:
+        return True
+    if parameter.type == "composite":
+        return bool(components(parameter, resource_type, parameters or r4_parameters()))
+    return is_indexed(parameter, resource_type)
 
 
 def predicate(criterion: Criterion) -> Filter:
@@ -45,25 +84,34 @@ def predicate(criterion: Criterion) -> Filter:
     parts = syntax.alternatives(criterion.name, criterion.value)
     if criterion.modifier == "missing":
         return _missing(criterion, parts)
-    one = _SPECIAL.get(criterion.parameter.code) or _BY_TYPE[criterion.parameter.type]
-    found = any_of(one(criterion, part) for part in parts)
-    return none_of(found) if criterion.modifier == "not" else found
+    found = any_of(_one(criterion, part) for part in parts)
+    return none_of(found) if criterion.modifier in ("not", "not-in") else found
+
+
+def _one(criterion: Criterion, text: str) -> Filter:
+    """Return the filter of one of the values between the commas."""
+    return (_SPECIAL.get(criterion.parameter.code) or _BY_TYPE[criterion.parameter.type])(criterion, text)
 
 
 def _check_modifier(criterion: Criterion) -> None:
-    modifier, kind = criterion.modifier, criterion.parameter.type
-    if modifier is None or modifier in MODIFIERS[kind]:
+    modifier, parameter = criterion.modifier, criterion.parameter
+    if modifier is None:
         return
-    known = ", ".join(f":{each}" for each in MODIFIERS[kind])
-    if kind == "reference":
-        targets = _targets(criterion.parameter, criterion.resource_type)
-        if modifier in targets:
+    valid = modifiers(parameter, criterion.resource_type)
+    if modifier in valid:
+        return
+    allowed: tuple[str, ...] = ()
+    known = ", ".join(f":{each}" for each in valid) or "none"
+    if parameter.type == "reference":
+        allowed = targets(parameter, criterion.resource_type)
+        if modifier in allowed:
             return
-        known += f" and its target types ({_some(targets)})"
+        known += f" and its target types ({some(allowed)})"
+    hint = nearest(f":{modifier}", [f":{name}" for name in (*valid, *allowed)])
     raise FhirError(
         Failure.NOT_SUPPORTED,
-        f"Search parameter {criterion.name}: the modifier :{modifier} is not supported for {criterion.parameter.code}, "
-        f"a parameter of type {kind}; supported: {known}.",
+        f"Search parameter {criterion.name}: the modifier :{modifier} is not supported for {parameter.code}, "
+        f"a parameter of type {parameter.type}; supported: {known}.{hint}",
         expression=[f"http.{criterion.name}"],
     )
 
@@ -73,90 +121,20 @@ def _missing(criterion: Criterion, parts: list[str]) -> Filter:
         raise syntax.bad_value(criterion.name, f"expected true or false, not {criterion.value!r}.")
     code = criterion.parameter.code
     present: Filter
-    if code in _SPECIAL:
+    if code in ("_id", "_lastUpdated"):
         present = All()
-    elif criterion.parameter.type == "date":
-        present = any_of([RangeIs("date", code), TokenIs(f"{code}=")])
     else:
-        present = TokenStartsWith(f"{code}=")
+        match criterion.parameter.type:
+            case "date":
+                present = any_of([RangeIs("date", code), TokenIs(f"{code}=")])
+            case "number" | "quantity":
+                # Of a range in two units there is no bare number.
+                present = any_of([RangeIs("number", code), TokenIs(f"{code}=")])
+            case "composite":
+                present = GroupIs(code, All())
+            case _:
+                present = TokenStartsWith(f"{code}=")
     return none_of(present) if parts == ["true"] else present
-
-
-def _token(criterion: Criterion, text: str) -> Filter:
-    systemless = _is_systemless(criterion.parameter, criterion.resource_type)
-    return _coded(criterion, criterion.parameter.code, text, systemless=systemless)
-
-
-def _coded(criterion: Criterion, code: str, text: str, *, systemless: bool) -> Filter:
-    parts = [syntax.unescape(part) for part in syntax.split(criterion.name, text, "|")]
-    match parts:
-        case [value]:
-            key = f"{code}={keys.whole(value)}|"
-            return TokenIs(key) if systemless else TokenStartsWith(key)
-        case ["", value] if value:
-            return TokenIs(f"{code}={keys.whole(value)}|")
-        case [system, value] if system:
-            if systemless:
-                raise syntax.bad_value(
-                    criterion.name,
-                    f"its codes carry no system; search for {syntax.escape(value) or 'the code'!r} alone.",
-                )
-            return TokenIs(f"{code}={keys.whole(value) if value else ''}|{keys.system_id(system)}")
-        case _:
-            raise syntax.bad_value(
-                criterion.name,
-                f"{text!r} is not of the form code, system|code, |code or system|; a bar within a code is written \\|.",
-            )
-
-
-def _string(criterion: Criterion, text: str) -> Filter:
-    plain = syntax.unescape(text)
-    code = criterion.parameter.code
-    if criterion.modifier == "exact":
-        return TokenIs(f"{code}={keys.string_key(plain)}")
-    folded = fold(plain)
-    if not folded:
-        raise syntax.bad_value(criterion.name, f"{plain!r} has no character that counts in a comparison.")
-    if len(folded) > keys.STRING_LIMIT:
-        raise syntax.bad_value(
-            criterion.name,
-            f"only the first {keys.STRING_LIMIT} characters of a text can be searched; shorten the value.",
-        )
-    return TokenStartsWith(f"{code}={keys.escape(folded)}")
-
-
-def _uri(criterion: Criterion, text: str) -> Filter:
-    return TokenIs(f"{criterion.parameter.code}={keys.whole(syntax.unescape(text))}")
-
-
-def _reference(criterion: Criterion, text: str) -> Filter:
-    code, modifier = criterion.parameter.code, criterion.modifier
-    if modifier == "identifier":
-        return _coded(criterion, f"{code}:identifier", text, systemless=False)
-    plain = syntax.unescape(text)
-    targets = _targets(criterion.parameter, criterion.resource_type)
-    if is_logical_id(plain):
-        types = targets if modifier is None else (modifier,)
-        found = [TokenIs(f"{code}={name}/{plain}") for name in types]
-        if modifier is None and _holds_uris(criterion.parameter, criterion.resource_type):
-            # A relative canonical without a type looks like an id.
-            found.append(TokenIs(f"{code}={plain}"))
-        return any_of(found)
-    if modifier is not None:
-        raise syntax.bad_value(criterion.name, f"{plain!r} is no logical id, which this modifier asks for.")
-    parsed = parse_reference(plain)
-    if parsed is not None and parsed.version_id is not None:
-        raise syntax.bad_value(
-            criterion.name, f"{plain!r} names a version; references are found whatever version they name."
-        )
-    if parsed is not None and parsed.base is None and targets and parsed.resource_type not in targets:
-        raise syntax.bad_value(
-            criterion.name, f"{parsed.resource_type} is none of its target types ({_some(targets)})."
-        )
-    key = keys.reference_key(plain, criterion.site.base_url)
-    if key is None:
-        raise syntax.bad_value(criterion.name, f"{plain!r} is no reference that can be searched for.")
-    return TokenIs(f"{code}={key}")
 
 
 def _id(criterion: Criterion, text: str) -> Filter:
@@ -166,43 +144,23 @@ def _id(criterion: Criterion, text: str) -> Filter:
     return IdIn(frozenset([plain]))
 
 
-@cache
-def _is_systemless(parameter: SearchParameter, resource_type: str) -> bool:
-    """Whether every element the parameter can find is of a type without systems, as its expression shows."""
-    found = branches(parameter, resource_type)
-    return all(branch.elements and all(e.type in SYSTEMLESS for e in branch.elements) for branch in found)
-
-
-@cache
-def _targets(parameter: SearchParameter, resource_type: str) -> tuple[str, ...]:
-    """The types a reference parameter can find in this type of resource; its definition names those of all types."""
-    allowed: dict[str, None] = {}
-    for branch in branches(parameter, resource_type):
-        if branch.only is not None:
-            allowed[branch.only] = None
-            continue
-        for element in branch.elements:
-            if not element.targets or not ANY_RESOURCE.isdisjoint(element.targets):
-                return parameter.target
-            allowed |= dict.fromkeys(element.targets)
-    if not parameter.target:
-        return tuple(allowed)
-    return tuple(name for name in parameter.target if name in allowed) or parameter.target
-
-
-@cache
-def _holds_uris(parameter: SearchParameter, resource_type: str) -> bool:
-    elements = (element for branch in branches(parameter, resource_type) for element in branch.elements)
-    return any(element.type in ("canonical", "uri") for element in elements)
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:8])} and {len(names) - 8} more"
+def _composite(criterion: Criterion, text: str) -> Filter:
+    return composite(criterion, text, _one)
 
 
 _SPECIAL: Final[Mapping[str, Callable[[Criterion, str], Filter]]] = MappingProxyType(
-    {"_id": _id, "_lastUpdated": updated}
+    {"_id": _id, "_lastUpdated": updated, "_text": text_query, "_content": text_query, "phonetic": phonetic}
 )
 _BY_TYPE: Final[Mapping[SearchParameterType, Callable[[Criterion, str], Filter]]] = MappingProxyType(
-    {"token": _token, "string": _string, "uri": _uri, "reference": _reference, "date": date}
+    {
+        "number": number,
+        "date": date,
+        "string": string,
+        "token": coded.token,
+        "reference": reference,
+        "composite": _composite,
+        "quantity": quantity,
+        "uri": uri,
+        "special": near,
+    }
 )

@@ -21,6 +21,9 @@ class Site:
         zone: the time zone of dates and times that name none.
         parameters: the search parameters there are.
         terminology: knows code systems and value sets.
+        full_text: whether words are indexed, for `_text` and `_content`.
+        failed: told when a parameter cannot be evaluated on a resource, with the type, the code and what was raised;
+            the resource then has no entries for it.
     """
 
     base_url: str
@@ -28,3 +31,5 @@ class Site:
     zone: tzinfo = UTC
     parameters: SearchParameters = field(default_factory=r4_parameters)
     terminology: Terminology = field(default_factory=r4_terminology)
+    full_text: bool = True
+    failed: Callable[[str, str, Exception], None] = lambda resource_type, code, error: None

@@ -76,13 +76,15 @@ def _prefixed(criterion: Criterion, text: str) -> tuple[str, Range]:
     prefix, rest = (plain[:2], plain[2:]) if plain[:2] in PREFIXES else ("eq", plain)
     covered = date_range(rest, criterion.site.zone)
     if covered is None:
-        hint = " (a + in a URL means a space: write %2B)" if " " in rest else ""
         raise syntax.bad_value(
-            criterion.name,
-            f"{rest!r} is no date: expected YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm[:ss[.fff]][Z|±hh:mm]{hint}, "
-            f"after one of the prefixes {', '.join(PREFIXES)} or none.",
+            criterion.name, f"{_no_date(rest)}, after one of the prefixes {', '.join(PREFIXES)} or none."
         )
     return prefix, covered
+
+
+def _no_date(text: str) -> str:
+    hint = " (a + in a URL means a space: write %2B)" if " " in text else ""
+    return f"{text!r} is no date: expected YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm[:ss[.fff]][Z|±hh:mm]{hint}"
 
 
 def _widened(criterion: Criterion, covered: Range) -> Range:

@@ -3,20 +3,22 @@
 https://hl7.org/fhir/R4/search.html#token (`:in`, `:not-in`, `:above`, `:below`)
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol
 
-from fhirhub.definitions import r4
-
-Coding = tuple[str, str]
-"""A code system and a code of it."""
+from fhirhub.definitions import CodeSystem, ValueSet, r4_code_systems, r4_value_sets
+from fhirhub.search.terminology_expansion import Coding, Library, expansion, of_version
 
 
 class Terminology(Protocol):
     """Knows code systems and value sets."""
 
     def members(self, value_set: str) -> frozenset[Coding] | None:
-        """Return the codes of a value set, by its canonical (with or without version); None: not known, or open."""
+        """Return the codes of a value set; None: not known, or its codes cannot all be told.
+
+        Arguments:
+            value_set: its canonical, with or without version, or `ValueSet/id` for one that is stored here.
+        """
         ...
 
     def subsumed(self, system: str, code: str) -> frozenset[str] | None:
@@ -29,22 +31,39 @@ class Terminology(Protocol):
 
 
 class R4Terminology:
-    """The value sets that the required bindings of R4 name; it knows of no hierarchy."""
+    """The value sets and code systems that the R4 package tells completely."""
 
     def members(self, value_set: str) -> frozenset[Coding] | None:
         """See `Terminology`."""
-        systems = r4().codings.get(value_set.partition("|")[0])
-        if systems is None or any(codes is None for codes in systems.values()):
-            return None
-        return frozenset((system, code) for system, codes in systems.items() for code in codes or ())
+        return _members(value_set)
 
     def subsumed(self, system: str, code: str) -> frozenset[str] | None:
         """See `Terminology`."""
-        return None
+        known = r4_code_system(system)
+        return None if known is None else known.below(code)
 
     def subsuming(self, system: str, code: str) -> frozenset[str] | None:
         """See `Terminology`."""
-        return None
+        known = r4_code_system(system)
+        return None if known is None else known.above(code)
+
+
+def r4_code_system(canonical: str) -> CodeSystem | None:
+    """Return a code system of the R4 package by its canonical; None: it holds none of that name and version."""
+    known = r4_code_systems().get(canonical.partition("|")[0])
+    return known if known is not None and of_version(canonical, known.version) else None
+
+
+def r4_value_set(canonical: str) -> ValueSet | None:
+    """Return a value set of the R4 package by its canonical; None: it holds none of that name and version."""
+    known = r4_value_sets().get(canonical.partition("|")[0])
+    return known if known is not None and of_version(canonical, known.version) else None
+
+
+@lru_cache(maxsize=256)
+def _members(canonical: str) -> frozenset[Coding] | None:
+    value_set = r4_value_set(canonical)
+    return None if value_set is None else expansion(value_set, Library(r4_code_system, r4_value_set))
 
 
 @cache

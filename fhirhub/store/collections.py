@@ -29,7 +29,6 @@ _NAMESPACE_EXISTS: Final = 48
 
 _SHARED_INDEXES: Final = (
     IndexModel([("k", ASCENDING), ("n", ASCENDING)], name="tokens"),
-    IndexModel([("a", ASCENDING), ("e", ASCENDING), ("n", ASCENDING)], name="listed", sparse=True),
     IndexModel([("d.p", ASCENDING), ("d.l", ASCENDING), ("d.h", ASCENDING)], name="dates"),
     IndexModel([("q.p", ASCENDING), ("q.l", ASCENDING), ("q.h", ASCENDING)], name="numbers", sparse=True),
     IndexModel([("w", ASCENDING), ("n", ASCENDING)], name="words", sparse=True),
@@ -37,8 +36,10 @@ _SHARED_INDEXES: Final = (
     IndexModel([("n", ASCENDING)], name="created"),
     IndexModel([("u", ASCENDING)], name="updated"),
 )
-_PLACES: Final = IndexModel([("p", GEOSPHERE)], name="places", sparse=True)
+_PLACES: Final = IndexModel([("p.at", GEOSPHERE)], name="places", sparse=True)
 _EVENTS: Final = IndexModel([("e", ASCENDING), ("n", ASCENDING)], name="events")
+# Not sparse: a sparse index does not find what has no `e`, and lists end with that.
+_LISTED: Final = IndexModel([("a", ASCENDING), ("e", ASCENDING), ("n", ASCENDING)], name="listed")
 
 
 def resource_indexes(resource_type: str) -> list[IndexModel]:
@@ -48,7 +49,7 @@ def resource_indexes(resource_type: str) -> list[IndexModel]:
     if "near" in parameters:
         indexes.append(_PLACES)
     if leading(resource_type) is not None:
-        indexes.append(_EVENTS)
+        indexes += [_EVENTS, _LISTED]
     return indexes
 
 

@@ -46,12 +46,24 @@ class Work:
 
 
 class Commits:
-    """Runs units in MongoDB transactions: majority, journaled, snapshot."""
+    """Runs units in MongoDB transactions: majority, journaled, snapshot.
 
-    def __init__(self, client: MongoClient[Document], collections: Collections, clock: StampClock) -> None:
+    Arguments:
+        redefined: called after a commit that changed which search parameters there are.
+    """
+
+    def __init__(
+        self,
+        client: MongoClient[Document],
+        collections: Collections,
+        clock: StampClock,
+        *,
+        redefined: Callable[[], None] = lambda: None,
+    ) -> None:
         self._client = client
         self._collections = collections
         self._clock = clock
+        self._redefined = redefined
         self._coalescer: Coalescer[Work, Any] = Coalescer(self._commit_together, lanes=_LANES)
 
     def run(self, act: Callable[[Unit], Result], *, types: Iterable[str], reads: Iterable[Key] = ()) -> Result:
@@ -112,6 +124,8 @@ class Commits:
                     changes = self._stage(jobs, session)
                     committing = True
                     self._commit(changes, deadline)
+                    if changes.redefines:
+                        self._redefined()
                 except (PyMongoError, DocumentTooLarge) as error:
                     if session.in_transaction:
                         _abort(session)

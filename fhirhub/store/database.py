@@ -17,7 +17,9 @@ from fhirhub.store.collections import Collections, Document
 from fhirhub.store.commit import Commits
 from fhirhub.store.documents import ALIAS
 from fhirhub.store.find import Find
+from fhirhub.store.reindex_queue import ReindexQueue
 from fhirhub.store.replica_set import require_replica_set
+from fhirhub.store.search_parameters import Registry
 from fhirhub.store.stamp import StampClock
 
 _DURABLE: Final[dict[str, Any]] = {
@@ -42,6 +44,8 @@ class Database:
     collections: Collections
     find: Find
     commits: Commits
+    parameters: Registry
+    reindex: ReindexQueue
 
     def unavailable(self) -> str | None:
         """Return why the database cannot serve writes now, None when it can."""
@@ -77,9 +81,15 @@ def open_database(uri: str, name: str, *, max_time_ms: int, now: Callable[[], da
         collections = Collections(client[name])
         collections.prepare()
         clock = StampClock(collections.process_number(), now)
+        parameters = Registry(collections)
     except BaseException:
         mongoengine.disconnect(ALIAS)
         raise
     return Database(
-        client, collections, Find(collections, max_time_ms=max_time_ms), Commits(client, collections, clock)
+        client,
+        collections,
+        Find(collections, max_time_ms=max_time_ms),
+        Commits(client, collections, clock, redefined=parameters.expire),
+        parameters,
+        ReindexQueue(now),
     )

@@ -1,4 +1,4 @@
-"""The server's own documents: history, outbox, locks, process numbers, installation.
+"""The server's own documents: history, outbox, locks, process numbers, installation, added search parameters.
 
 Resources live in one collection per type (see `collections.py`); these are what stands beside them. The write path goes
 through their pymongo collections, inside the transaction of the unit of work.
@@ -8,9 +8,12 @@ from typing import Any, Final
 
 from mongoengine import (
     BinaryField,
+    BooleanField,
     DateTimeField,
     DictField,
     Document,
+    EmbeddedDocument,
+    EmbeddedDocumentListField,
     IntField,
     ListField,
     LongField,
@@ -96,5 +99,107 @@ class Installation(Document):  # type: ignore[misc]  # mongoengine ships no type
     }
 
 
-DOCUMENTS: Final = (History, Outbox, Lock, Counter, Installation)
+class AddedParameter(EmbeddedDocument):  # type: ignore[misc]  # mongoengine ships no types
+    """An active SearchParameter beyond R4: since which generation it says what it says, and if all is indexed by it.
+
+    `parts` holds the URLs of the components of a composite.
+    """
+
+    logical_id = StringField(db_field="i", required=True)
+    code = StringField(db_field="c", required=True)
+    parts = ListField(StringField(), db_field="d")
+    since = LongField(db_field="g", required=True)
+    built = BooleanField(db_field="b", required=True, default=False)
+
+
+class ParameterSet(Document):  # type: ignore[misc]  # mongoengine ships no types
+    """Which search parameters were added; its generation rises in the transaction that changes one of them."""
+
+    name = StringField(primary_key=True)
+    generation = LongField(db_field="g", required=True, default=0)
+    parameters = EmbeddedDocumentListField(AddedParameter, db_field="p")
+
+    meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict
+        "db_alias": ALIAS,
+        "collection": "parameter_set",
+        "auto_create_index": False,
+    }
+
+
+class ParameterFailure(Document):  # type: ignore[misc]  # mongoengine ships no types
+    """How often an added parameter could not be evaluated, under `Type/code`."""
+
+    place = StringField(primary_key=True)
+    count = LongField(db_field="c", required=True, default=0)
+    reason = StringField(db_field="r")
+    last = DateTimeField(db_field="l")
+
+    meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict
+        "db_alias": ALIAS,
+        "collection": "parameter_failure",
+        "auto_create_index": False,
+    }
+
+
+class ReindexProgress(EmbeddedDocument):  # type: ignore[misc]  # mongoengine ships no types
+    """How far a reindex is with one resource type; `after` is the id it continues behind."""
+
+    resource_type = StringField(db_field="n", required=True)
+    after = StringField(db_field="a", default="")
+    total = LongField(db_field="c", default=0)
+    done = LongField(db_field="d", default=0)
+    failed = LongField(db_field="f", default=0)
+    complete = BooleanField(db_field="e", default=False)
+
+
+class ReindexRun(Document):  # type: ignore[misc]  # mongoengine ships no types
+    """One reindex: what was asked for, and how far it is.
+
+    `wanted` holds resource types, none for all; `everything` says whether also those are made again that were indexed
+    by all parameters. `generation` is the one to reach, `fence` that of the lease under which it was last worked on.
+    """
+
+    number = LongField(primary_key=True)
+    wanted = ListField(StringField(), db_field="w")
+    everything = BooleanField(db_field="v", default=True)
+    requested = DateTimeField(db_field="q", required=True)
+    started = DateTimeField(db_field="s")
+    ended = DateTimeField(db_field="t")
+    generation = LongField(db_field="g")
+    fence = LongField(db_field="f", default=0)
+    progress = EmbeddedDocumentListField(ReindexProgress, db_field="p")
+
+    meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict
+        "db_alias": ALIAS,
+        "collection": "reindex_run",
+        "auto_create_index": False,
+    }
+
+
+class Lease(Document):  # type: ignore[misc]  # mongoengine ships no types
+    """Who does a work that one process at a time may do, until when; the fence rises when the owner changes."""
+
+    work = StringField(primary_key=True)
+    owner = StringField(db_field="o")
+    until = DateTimeField(db_field="u")
+    fence = LongField(db_field="f", default=0)
+
+    meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict
+        "db_alias": ALIAS,
+        "collection": "lease",
+        "auto_create_index": False,
+    }
+
+
+DOCUMENTS: Final = (
+    History,
+    Outbox,
+    Lock,
+    Counter,
+    Installation,
+    ParameterSet,
+    ParameterFailure,
+    ReindexRun,
+    Lease,
+)
 """All of them, for creating collections and indexes at start."""

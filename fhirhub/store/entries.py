@@ -3,7 +3,7 @@
 docs/adr/0006-storage-layout.md
 
     k  tokens                 d  dates, [{p, l, h}]        q  numbers and quantities, [{p, l, h}], Decimal128
-    g  groups, [{p, k, d, q}] w  words                     p  places as GeoJSON
+    g  groups, [{p, k, d, q}] w  words                     p  places, [{at}], GeoJSON
     c  contained resources, [{t, _id, k, d, q, g, w, p}]
     e  the time the resource tells of                      a  keys of lists sorted by `e`
 
@@ -37,7 +37,8 @@ def entries_document(entries: IndexEntries) -> dict[str, Any]:
     if entries.words:
         document["w"] = entries.words
     if entries.points:
-        document["p"] = [{"type": "Point", "coordinates": [at.longitude, at.latitude]} for at in entries.points]
+        # One level down, since MongoDB takes an array at the end of the path of an index for a pair of coordinates.
+        document["p"] = [{"at": {"type": "Point", "coordinates": [at.longitude, at.latitude]}} for at in entries.points]
     if entries.contained:
         document["c"] = [
             {"t": each.resource_type, "_id": each.logical_id, **entries_document(each.entries)}
@@ -58,7 +59,7 @@ def entries_of(document: Mapping[str, Any]) -> IndexEntries:
         numbers=_read_ranges(document.get("q", ())),
         groups=[Group(group["p"], entries_of({**group, "p": ()})) for group in document.get("g", ())],
         words=list(document.get("w", ())),
-        points=[Point(at["coordinates"][1], at["coordinates"][0]) for at in document.get("p", ())],
+        points=[Point(*reversed(each["at"]["coordinates"])) for each in document.get("p", ())],
         contained=[Contained(each["t"], each["_id"], entries_of(each)) for each in document.get("c", ())],
         event=document.get("e"),
         listed=list(document.get("a", ())),

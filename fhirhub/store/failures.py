@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/http.html#Status-Codes
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -31,18 +31,30 @@ _TOO_LARGE: Final = frozenset({388, 10334})
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """Turn failures of a read: the database away is 503, a query that ran out of time is too costly."""
+def reading(answers: Callable[[], bool] = lambda: False, advice: str = "Narrow it.") -> Iterator[None]:
+    """Turn failures of a read: the database away is 503, a query that ran out of time is too costly.
+
+    Arguments:
+        answers: tells whether the database is there after all, when nothing came from it in time.
+        advice: a sentence that says what would make the query cheaper.
+    """
     try:
         yield
+    except NetworkTimeout as error:
+        # The database stops a query a moment before the driver stops waiting, but not always in time.
+        raise _too_costly(advice) if answers() else unavailable() from error
     except ExecutionTimeout as error:
-        raise FhirError(Failure.TOO_COSTLY, "The search took longer than allowed; narrow it.") from error
+        raise _too_costly(advice) from error
     except OperationFailure as error:
         if error.code == _MAX_TIME_EXPIRED:
-            raise FhirError(Failure.TOO_COSTLY, "The search took longer than allowed; narrow it.") from error
+            raise _too_costly(advice) from error
         raise unavailable() from error
     except PyMongoError as error:
         raise unavailable() from error
+
+
+def _too_costly(advice: str) -> FhirError:
+    return FhirError(Failure.TOO_COSTLY, f"The search took longer than allowed. {advice}")
 
 
 def is_transient(error: PyMongoError | DocumentTooLarge) -> bool:

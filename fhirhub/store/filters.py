@@ -68,7 +68,7 @@ def to_mongo(filter: Filter) -> dict[str, Any]:
         case HasWord(word, narrative):
             return {"w": f".{word}" if narrative else {"$in": [word, f".{word}"]}}
         case Within(latitude, longitude, metres):
-            return {"p": {"$geoWithin": {"$centerSphere": [[longitude, latitude], metres / EARTH_RADIUS]}}}
+            return {"p.at": {"$geoWithin": {"$centerSphere": [[longitude, latitude], metres / EARTH_RADIUS]}}}
         case IdIn(ids):
             return {"_id": {"$in": sorted(ids)}}
         case Updated(low, high):

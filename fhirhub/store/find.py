@@ -8,47 +8,30 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import pymongo
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from fhirhub.search.filter import All, Filter
+from fhirhub.search.filter import Filter
 from fhirhub.store.coalescer import Coalescer, Job
 from fhirhub.store.collections import Collections
+from fhirhub.store.cursor import Seal, cursor_key
 from fhirhub.store.documents import History
 from fhirhub.store.entries import WITHOUT_ENTRIES
 from fhirhub.store.failures import reading
-from fhirhub.store.filters import to_mongo
+from fhirhub.store.links import Links
+from fhirhub.store.plan import Page, Plan
+from fhirhub.store.searches import Row, Searches
 from fhirhub.store.stamp import LOW_BITS
 from fhirhub.store.stored import Stored, from_current, from_history, history_key
 from fhirhub.store.unit_of_work import Key
 
 Result = TypeVar("Result")
 
-Order = Literal["created", "updated", "id"]
-
-_FIELD: Final[dict[Order, str]] = {"created": "n", "updated": "u", "id": "_id"}
 _READ_LANES: Final = 1
 _SNAPSHOT_UNAVAILABLE: Final = 246
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Where a page of search results begins and how it is sorted.
-
-    Arguments:
-        order: what the rows are sorted by; each order is unique per resource, so no two rows tie.
-        descending: the direction.
-        after: the key of the last row of the page before; None for the first page.
-        limit: most rows to return.
-    """
-
-    order: Order = "created"
-    descending: bool = True
-    after: int | str | None = None
-    limit: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +57,32 @@ class Find:
     Arguments:
         max_time_ms: most time one query may take, in milliseconds.
         session: the transaction whose writes the queries are to see; None: what is committed.
+        seal: what signs cursors; None: made of the secret of the installation when it is first needed.
     """
 
-    def __init__(self, collections: Collections, *, max_time_ms: int, session: ClientSession | None = None) -> None:
-        self._collections = collections
+    def __init__(
+        self,
+        collections: Collections,
+        *,
+        max_time_ms: int,
+        session: ClientSession | None = None,
+        seal: Seal | None = None,
+    ) -> None:
+        self.collections = collections
+        self.seconds = max_time_ms / 1000
+        self.searches = Searches(collections, seconds=self.seconds, session=session)
         self._max_time_ms = max_time_ms
-        self._seconds = max_time_ms / 1000
         self._session = session
+        self._seal = seal
         self._coalescer: Coalescer[Key, Stored | None] = Coalescer(self._read_together, lanes=_READ_LANES)
 
     def within(self, session: ClientSession) -> "Find":
         """Return the same queries as seen from inside a transaction."""
-        return Find(self._collections, max_time_ms=self._max_time_ms, session=session)
+        return Find(self.collections, max_time_ms=self._max_time_ms, session=session, seal=self._seal)
+
+    def through(self, collections: Collections) -> "Find":
+        """Return the same queries through other collections, such as those that record what is asked."""
+        return Find(collections, max_time_ms=self._max_time_ms, session=self._session, seal=self._seal)
 
     def current(self, resource_type: str, logical_id: str) -> Stored | None:
         """Return the newest version (a deletion too); reads that come together share one query."""
@@ -96,11 +93,11 @@ class Find:
         for job in jobs:
             by_type[job.ask[0]].add(job.ask[1])
         found: dict[Key, Stored] = {}
-        with reading(), pymongo.timeout(self._seconds):
+        with reading(), pymongo.timeout(self.seconds):
             for resource_type, ids in by_type.items():
                 # A find by one `_id` has a path of its own in MongoDB; `$in` has not.
                 wanted: Any = next(iter(ids)) if len(ids) == 1 else {"$in": list(ids)}
-                cursor = self._collections.of(resource_type).find(
+                cursor = self.collections.of(resource_type).find(
                     {"_id": wanted}, projection=WITHOUT_ENTRIES, session=self._session
                 )
                 for document in cursor:
@@ -113,38 +110,35 @@ class Find:
         current = self.current(resource_type, logical_id)
         if current is None or current.version == version:
             return current
-        with reading(), pymongo.timeout(self._seconds):
+        with reading(), pymongo.timeout(self.seconds):
             document = History._get_collection().find_one(
                 {"_id": history_key(resource_type, logical_id, version)}, session=self._session
             )
         return from_history(document) if document else None
 
-    def search(self, resource_type: str, criteria: Filter, page: Page) -> list[Stored]:
-        """Return one page of the resources that match."""
-        field = _FIELD[page.order]
-        parts = [to_mongo(criteria), {"n": {"$gt": 0}}]
-        if page.after is not None:
-            parts.append({field: {"$lt" if page.descending else "$gt": page.after}})
-        with reading(), pymongo.timeout(self._seconds):
-            cursor = self._collections.of(resource_type).find(
-                {"$and": [part for part in parts if part]},
-                projection=WITHOUT_ENTRIES,
-                sort=[(field, -1 if page.descending else 1)],
-                limit=page.limit,
-                session=self._session,
-            )
-            return [from_current(resource_type, document) for document in cursor]
+    def search(self, resource_type: str, criteria: Filter, page: Page) -> list[Row]:
+        """Return one page of the resources of a type that match (`Searches.find`)."""
+        return self.searches.find({resource_type: criteria}, page)
 
     def count(self, resource_type: str, criteria: Filter, *, at_most: int | None = None) -> int:
-        """Return how many resources match, counting no further than `at_most`."""
-        query = {"$and": [part for part in (to_mongo(criteria), {"n": {"$gt": 0}}) if part]}
-        limited: dict[str, Any] = {} if at_most is None else {"limit": at_most}
-        with reading(), pymongo.timeout(self._seconds):
-            if isinstance(criteria, All) and at_most is not None and self._session is None:
-                estimate = self._collections.of(resource_type).estimated_document_count()
-                if estimate > at_most:
-                    return estimate
-            return self._collections.of(resource_type).count_documents(query, session=self._session, **limited)
+        """Return how many resources of a type match, counting no further than `at_most`."""
+        return self.searches.count({resource_type: criteria}, at_most=at_most)
+
+    def plan_of(self, resource_type: str, criteria: Filter, page: Page) -> Plan:
+        """Return the queries a page is found with, for explaining them."""
+        return self.searches.plan_of(resource_type, criteria, page)
+
+    @property
+    def seal(self) -> Seal:
+        """What signs cursors; all processes of an installation share its secret."""
+        if self._seal is None:
+            with reading(), pymongo.timeout(self.seconds):
+                self._seal = Seal(cursor_key())
+        return self._seal
+
+    def links(self) -> Links:
+        """Return the queries for what belongs to found resources, as seen from the same transaction."""
+        return Links(self.collections, seconds=self.seconds, session=self._session)
 
     def history(self, span: Span, resource_type: str | None = None, logical_id: str | None = None) -> list[Stored]:
         """Return versions of one resource, of a type or of all types, newest first."""
@@ -164,7 +158,7 @@ class Find:
 
         def read(session: ClientSession) -> int:
             counts = [
-                (self._collections.of(name), {**own, **_within(span, superseded=False)})
+                (self.collections.of(name), {**own, **_within(span, superseded=False)})
                 for name in self._types(resource_type)
             ]
             counts.append((History._get_collection(), {**old, **_within(span, superseded=True)}))
@@ -177,16 +171,16 @@ class Find:
         return total if total <= at_most else None
 
     def _types(self, resource_type: str | None) -> list[str]:
-        return sorted(self._collections.in_use()) if resource_type is None else [resource_type]
+        return sorted(self.collections.in_use()) if resource_type is None else [resource_type]
 
     def _at_one_moment(self, read: Callable[[ClientSession], Result]) -> Result:
         """Run queries as of one point in time: a version that is being superseded is then in exactly one place."""
-        with reading(), pymongo.timeout(self._seconds):
+        with reading(), pymongo.timeout(self.seconds):
             if self._session is not None:
                 return read(self._session)
             while True:
                 try:
-                    with self._collections.snapshot() as session:
+                    with self.collections.snapshot() as session:
                         return read(session)
                 except OperationFailure as error:
                     # A collection is younger than the point in time; soon there is a later one, or time is up.
@@ -196,7 +190,7 @@ class Find:
     def _newest(
         self, resource_type: str, query: dict[str, Any], span: Span, session: ClientSession
     ) -> Iterator[Stored]:
-        cursor = self._collections.of(resource_type).find(
+        cursor = self.collections.of(resource_type).find(
             {**query, **_within(span, superseded=False)},
             projection=WITHOUT_ENTRIES,
             sort=[("u", -1)],

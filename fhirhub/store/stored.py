@@ -69,12 +69,16 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A valid resource that has no version yet: its parts encoded once, its index entries extracted once."""
+    """A valid resource that has no version yet: its parts encoded once, its index entries extracted once.
+
+    `generation` is that of the search parameters by which the entries were extracted.
+    """
 
     resource_type: str
     meta: bytes
     rest: bytes
     entries: IndexEntries
+    generation: int = 0
 
     @staticmethod
     def of(resource: Json, site: Site) -> "Draft":
@@ -91,6 +95,7 @@ class Draft:
             meta=encode(meta)[1:-1],
             rest=encode(rest)[1:-1],
             entries=extract(resource, resource_type, site),
+            generation=site.parameters.generation,
         )
         if draft.size > MAX_RESOURCE_BYTES:
             raise FhirError(
@@ -136,8 +141,13 @@ def _size(entries: IndexEntries) -> int:
     return len("".join(texts).encode()) + _TOKEN_BYTES * len(texts) + _RANGE_BYTES * ranges + parts
 
 
-def current_document(stored: Stored, entries: IndexEntries | None) -> dict[str, Any]:
-    """Return the document of a current version. A deletion has neither `n` nor index entries, so no search meets it."""
+def current_document(stored: Stored, entries: IndexEntries | None, generation: int = 0) -> dict[str, Any]:
+    """Return the document of a current version. A deletion has neither `n` nor index entries, so no search meets it.
+
+    Arguments:
+        generation: of the search parameters by which the entries were extracted; without added ones it is 0, and the
+            document does not say it.
+    """
     document: dict[str, Any] = {
         "_id": stored.logical_id,
         "v": stored.version,
@@ -148,6 +158,8 @@ def current_document(stored: Stored, entries: IndexEntries | None) -> dict[str, 
         document["n"] = stored.created
         document["r"] = stored.content
         document |= entries_document(entries)
+        if generation:
+            document["x"] = generation
     return document
 
 

@@ -16,13 +16,16 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.client_session import ClientSession
 
 from fhirhub.model.request import Method
-from fhirhub.search.filter import Filter
+from fhirhub.search.filter import Filter, related
 from fhirhub.search.match import matches
 from fhirhub.search.values import IndexEntries
 from fhirhub.store.collections import Collections, Document
 from fhirhub.store.documents import LOCK_STRIPES, History, Lock, Outbox
 from fhirhub.store.entries import WITHOUT_ENTRIES
 from fhirhub.store.filters import to_mongo
+from fhirhub.store.resolve import Uncommitted, resolve
+from fhirhub.store.search_parameters import RESOURCE_TYPE as SEARCH_PARAMETER
+from fhirhub.store.search_parameters import redefine
 from fhirhub.store.stamp import LOW_BITS, StampClock
 from fhirhub.store.stored import (
     Draft,
@@ -40,10 +43,19 @@ _OUTBOX_CHANGES_PER_DOCUMENT: Final = 1000
 
 @dataclass(slots=True)
 class Staged:
-    """The newest version of a resource within a change, and its index entries (None: deleted)."""
+    """The newest version of a resource within a change, and its index entries (None: deleted).
+
+    `generation` is that of the search parameters by which they were extracted.
+    """
 
     stored: Stored
     entries: IndexEntries | None
+    generation: int = 0
+
+    @property
+    def updated(self) -> int:
+        """`meta.lastUpdated` in microseconds."""
+        return (self.stored.stamp >> LOW_BITS) * 1000
 
 
 @dataclass(slots=True)
@@ -57,6 +69,8 @@ class Changes:
     staged: dict[Key, Staged] = field(default_factory=dict)
     versions: list[Stored] = field(default_factory=list)
     stripes: set[int] = field(default_factory=set)
+    redefines: bool = False
+    """Whether it changes which search parameters there are."""
 
     def load(self, keys: Iterable[Key]) -> None:
         """Read the current versions of `keys`, one query per type."""
@@ -83,7 +97,7 @@ class Changes:
         writes: dict[str, list[InsertOne[Document] | ReplaceOne[Document]]] = defaultdict(list)
         for key, staged in self.staged.items():
             base = self.base.get(key)
-            document = current_document(staged.stored, staged.entries)
+            document = current_document(staged.stored, staged.entries, staged.generation)
             if base is None:
                 writes[key[0]].append(InsertOne(document))
             else:
@@ -93,6 +107,11 @@ class Changes:
             self.collections.require(resource_type).bulk_write(operations, ordered=False, session=self.session)
         if superseded := list(self._superseded()):
             History._get_collection().insert_many(superseded, ordered=False, session=self.session)
+        redefined = [
+            (self.base.get(key), staged.stored) for key, staged in self.staged.items() if key[0] == SEARCH_PARAMETER
+        ]
+        if redefined and redefine(redefined, self.session):
+            self.redefines = True
         if self.versions:
             Outbox._get_collection().insert_many(list(self._outbox()), session=self.session)
         self.base.update((key, staged.stored) for key, staged in self.staged.items())
@@ -161,7 +180,7 @@ class Unit:
             draft.content(logical_id, version, stamp),
             previous.created if previous and not previous.is_deleted else stamp,
         )
-        self._stage(stored, draft.entries)
+        self._stage(stored, draft.entries, draft.generation)
         return stored
 
     def delete(self, resource_type: str, logical_id: str) -> Stored | None:
@@ -174,8 +193,27 @@ class Unit:
         self._stage(stored, None)
         return stored
 
+    def plain(self, resource_type: str, criteria: Filter, planned: Mapping[Key, Uncommitted] | None = None) -> Filter:
+        """Return criteria that ask for no other resources (see `resolve`), own changes included.
+
+        Arguments:
+            planned: what has not even been staged yet.
+        """
+        if not related(criteria):
+            return criteria
+        changed = {**self._changes.staged, **self._staged}
+        own = {key: Uncommitted(staged.updated, staged.entries) for key, staged in changed.items()}
+        return resolve(
+            criteria,
+            resource_type,
+            collections=self._changes.collections,
+            session=self._changes.session,
+            uncommitted={**own, **(planned or {})},
+        )
+
     def find(self, resource_type: str, criteria: Filter, *, limit: int) -> list[Stored]:
         """Return at most `limit` resources that match, own changes included."""
+        criteria = self.plain(resource_type, criteria)
         changed = {**self._changes.staged, **self._staged}
         own = {key: staged for key, staged in changed.items() if key[0] == resource_type}
         found = [
@@ -185,7 +223,7 @@ class Unit:
             and matches(
                 criteria,
                 logical_id=staged.stored.logical_id,
-                updated=(staged.stored.stamp >> LOW_BITS) * 1000,
+                updated=staged.updated,
                 entries=staged.entries,
             )
         ]
@@ -219,6 +257,6 @@ class Unit:
         self._changes.flush()
         return self._changes.session
 
-    def _stage(self, stored: Stored, entries: IndexEntries | None) -> None:
-        self._staged[stored.resource_type, stored.logical_id] = Staged(stored, entries)
+    def _stage(self, stored: Stored, entries: IndexEntries | None, generation: int = 0) -> None:
+        self._staged[stored.resource_type, stored.logical_id] = Staged(stored, entries, generation)
         self._versions.append(stored)

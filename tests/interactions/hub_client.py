@@ -70,7 +70,7 @@ class Answer:
         """The path of a link of the Bundle, below the base."""
         for link in self.resource.get("link", []):
             if link["relation"] == relation:
-                return str(link["url"]).removeprefix(f"{BASE}/")
+                return str(link["url"]).removeprefix(BASE).removeprefix("/")
         return None
 
 

@@ -156,8 +156,8 @@ def test_unknown_type_is_404_with_a_suggestion(hub: HubClient) -> None:
     [
         ("POST", "Patient/1", "DELETE, GET, HEAD, PATCH, PUT"),
         ("DELETE", "Patient/1/_history/1", "GET, HEAD"),
-        ("PUT", "", "POST"),
-        ("GET", "", "POST"),
+        ("PUT", "", "GET, HEAD, POST"),
+        ("GET", "_search", "POST"),
         ("DELETE", "_history", "GET, HEAD"),
         ("POST", "metadata", "GET, HEAD"),
         ("GET", "Patient/_search", "POST"),

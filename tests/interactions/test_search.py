@@ -157,27 +157,24 @@ def test_unknown_parameter_is_ignored_when_lenient_and_said_so(hub: HubClient, s
         ("_count=-1", "value"),
         ("_count=1&_count=2", "value"),
         ("_sort=nope", "value"),
-        ("_sort=birthdate", "not-supported"),
+        ("_sort=birthdate,nope", "value"),
+        ("_sort=", "value"),
+        ("_sort=_id,name,gender,birthdate,family,given", "value"),
         ("_total=some", "value"),
         ("_summary=some", "value"),
         ("_elements=nope", "value"),
         ("_cursor=x", "value"),
-        ("_cursor=i1", "value"),
-        ("_cursor=s", "value"),
-        ("_cursor=s12&_sort=_id", "value"),
+        ("_cursor=", "value"),
+        ("_cursor=é", "value"),
+        ("_type=Patient", "not-supported"),
+        ("_maxresults=5", "not-supported"),
         ("birthdate=x", "value"),
-        ("_has:Observation:patient:code=1", "not-supported"),
-        ("general-practitioner.name=x", "not-supported"),
     ],
 )
 def test_search_refuses_what_it_does_not_understand(hub: HubClient, query: str, code: str) -> None:
     answer = hub.get(f"Patient?{query}")
     assert (answer.status, answer.issue["severity"], answer.issue["code"]) == (400, "error", code)
     assert query.partition("=")[0].partition(":")[0] in answer.issue["diagnostics"]
-
-
-def test_cursor_beyond_all_stamps_is_the_beginning(hub: HubClient, seven: list[str]) -> None:
-    assert ids(hub.get("Patient?gender=other&_cursor=sffffffffffffffff")) == seven[::-1]
 
 
 class Writers:

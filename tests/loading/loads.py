@@ -15,7 +15,7 @@ from fhirhub.loading.writer import Writer
 from fhirhub.model.json import Json, encode
 from fhirhub.search.filter import All
 from fhirhub.settings import Settings
-from fhirhub.store.find import Page
+from fhirhub.store.plan import Page
 
 
 @dataclass
@@ -105,7 +105,7 @@ def stored(hub: Hub, resource_type: str, logical_id: str) -> Json:
 
 def all_of(hub: Hub, resource_type: str) -> list[Json]:
     """All resources of a type."""
-    return [each.resource() for each in hub.call.find.search(resource_type, All(), Page(limit=100_000))]
+    return [each.stored.resource() for each in hub.call.find.search(resource_type, All(), Page(limit=100_000))]
 
 
 def references(node: Any) -> Iterator[str]:

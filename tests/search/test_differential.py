@@ -23,72 +23,13 @@ from fhirhub.store.stamp import LOW_BITS
 from fhirhub.store.stored import Stored, current_document
 
 from .conftest import BASE_URL, NOW
-from .resources import CODES, IDS, PREFIXED, REFERENCES, RESOURCES, SYSTEMS, WORDS
+from .queries import QUERIES
+from .resources import RESOURCES
 
-Parameter = tuple[str, str]
-
-EXAMPLES = int(os.environ.get("FHIRHUB_TEST_SEARCHES", "120"))
+EXAMPLES = int(os.environ.get("FHIRHUB_TEST_SEARCHES", "1000"))
 """Sets of resources to try, with four queries each; more on demand."""
 
 MILLISECONDS = st.sampled_from([0, 1, 1_357_000_000_000, 1_358_121_600_000, 1_358_157_600_500])
-
-
-def either(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.lists(values, min_size=1, max_size=2).map(",".join)
-
-
-def named(names: list[str], values: st.SearchStrategy[str]) -> st.SearchStrategy[Parameter]:
-    return st.tuples(st.sampled_from(names), either(values))
-
-
-def flag(*names: str) -> st.SearchStrategy[Parameter]:
-    return st.tuples(st.sampled_from(names), st.sampled_from(["true", "false"]))
-
-
-ESCAPED = CODES.map(syntax.escape)
-CODED = st.one_of(
-    ESCAPED,
-    ESCAPED.map("|{}".format),
-    SYSTEMS.map("{}|".format),
-    st.builds("{}|{}".format, SYSTEMS, ESCAPED),
-)
-POINTED = st.one_of(IDS, REFERENCES.filter(lambda text: "_history" not in text and text[0] != "#"))
-SHARED: list[st.SearchStrategy[Parameter]] = [
-    named(["_id", "_id:not"], IDS),
-    named(["_lastUpdated"], PREFIXED),
-    named(["_tag", "_tag:not"], CODED),
-    named(["_profile"], st.sampled_from(["http://p.example.org", "http://p.example.org|1", "http://p"])),
-    flag("_profile:missing", "_tag:missing"),
-]
-QUERIES = {
-    "Patient": st.one_of(
-        *SHARED,
-        named(["identifier", "identifier:not"], CODED),
-        named(["phone", "email", "telecom", "telecom:not"], ESCAPED),
-        named(["gender", "active", "gender:not"], st.sampled_from(["male", "female", "true", "false"])),
-        named(["name", "name:exact", "family", "given:exact", "address-city", "address"], WORDS.map(syntax.escape)),
-        named(["birthdate"], PREFIXED),
-        named(["general-practitioner:Organization"], IDS),
-        named(["general-practitioner:identifier"], CODED),
-        flag("name:missing", "birthdate:missing", "gender:missing"),
-    ),
-    "Observation": st.one_of(
-        *SHARED,
-        named(["code", "combo-code", "category", "code:not", "value-concept", "component-code:not"], CODED),
-        named(["status"], st.sampled_from(["final", "amended"])),
-        named(["subject"], POINTED),
-        named(["patient", "subject:Patient", "subject:Group"], IDS),
-        named(["subject:identifier"], CODED),
-        named(["date"], PREFIXED),
-        flag("date:missing", "subject:missing", "patient:missing", "code:missing"),
-    ),
-    "ServiceRequest": st.one_of(
-        *SHARED,
-        named(["occurrence"], PREFIXED),
-        flag("occurrence:missing"),
-        named(["subject"], POINTED),
-    ),
-}
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_coding_gives_its_code_and_its_system() -> None:
     coding = {"system": LOINC, "code": "8480-6", "display": "Systolic"}
     loinc = system_id(LOINC)
     expected = {f"code=8480-6|{loinc}", f"code=|{loinc}", f"combo-code=8480-6|{loinc}", f"combo-code=|{loinc}"}
-    assert tokens(observation(code={"coding": [coding], "text": "BP"})) == expected
+    assert tokens(observation(code={"coding": [coding], "text": "BP"}), "code", "combo-code") == expected
 
 
 def test_coding_with_half_its_parts_gives_half_its_keys() -> None:
@@ -64,6 +64,21 @@ def test_patient_gives_one_key_per_part_of_a_name() -> None:
     assert tokens(resource, "name") == strings("name", "Ann Lee Müller", "Müller", "Ann", "Lee", "安妮")
     assert tokens(resource, "family") == strings("family", "Müller")
     assert tokens(resource, "given") == strings("given", "Ann", "Lee")
+
+
+def test_names_are_found_by_their_sound() -> None:
+    resource: Json = {
+        "resourceType": "Patient",
+        "name": [{"family": "Smith", "given": ["Jon", None], "prefix": ["Dr"]}],
+    }
+    assert tokens(resource, "phonetic") == {"phonetic=SNAT", "phonetic=JAN"}
+    resource = {"resourceType": "Patient", "name": [{"text": "张三"}]}
+    assert tokens(resource, "phonetic") == {"phonetic=zhang", "phonetic=san", "phonetic=zhangsan"}
+    assert tokens({"resourceType": "Patient", "name": [{"text": "?"}]}, "phonetic") == {"phonetic="}
+    assert tokens({"resourceType": "Organization", "name": "Knight & Sons"}, "phonetic") == {
+        "phonetic=NAGT",
+        "phonetic=SAN",
+    }
 
 
 def test_address_gives_one_key_per_part() -> None:
@@ -113,7 +128,7 @@ def test_meta_gives_the_parameters_of_every_resource() -> None:
         f"_tag=|{system_id('urn:t')}",
         "_security=R|",
         "_profile=http://p.example.org/a",
-        "_profile=http://p.example.org/a%7C1.0",
+        "_profile=http://p.example.org/a\x1f1.0",
         "_source=http://source.example.org#req",
     }
     assert extract(resource, "Basic", Site(BASE_URL)).dates == []
@@ -163,7 +178,7 @@ def test_canonical_reference_is_found_with_and_without_its_version() -> None:
     }
     assert tokens(resource, "questionnaire") == {
         "questionnaire=http://q.example.org/Questionnaire/q",
-        "questionnaire=http://q.example.org/Questionnaire/q%7C2",
+        "questionnaire=http://q.example.org/Questionnaire/q\x1f2",
     }
     resource["questionnaire"] = f"{BASE_URL}/Questionnaire/q"
     assert tokens(resource, "questionnaire") == {"questionnaire=Questionnaire/q"}
@@ -177,6 +192,59 @@ def test_first_entry_of_a_document_is_its_composition() -> None:
     found = tokens({"resourceType": "Bundle", "type": "document", "entry": entry})
     assert {"type=document|", "composition=Composition/c"} <= found
     assert not any("Patient" in token for token in found)
+
+
+def test_concepts_and_codings_are_found_by_what_they_are_called() -> None:
+    coding = {"system": LOINC, "code": "8480-6", "display": "Systolic blood pressure"}
+    resource = observation(code={"coding": [coding, {"display": "BP"}], "text": "BP"})
+    assert tokens(resource, "code:text") == strings("code:text", "BP", "Systolic blood pressure")
+    assert tokens(resource, "combo-code:text") == strings("combo-code:text", "BP", "Systolic blood pressure")
+    resource = {"resourceType": "Basic", "meta": {"tag": [{"code": "x", "display": "Extra"}]}}
+    assert tokens(resource, "_tag:text") == strings("_tag:text", "Extra")
+
+
+def test_references_are_found_by_their_display() -> None:
+    pointer = {"reference": "Patient/1", "display": "Müller, Ann"}
+    found = tokens(observation(subject=pointer), "subject:text", "patient:text")
+    assert found == strings("subject:text", "Müller, Ann") | strings("patient:text", "Müller, Ann")
+    found = tokens(observation(subject={**pointer, "reference": "Group/1"}), "subject:text", "patient:text")
+    assert found == strings("subject:text", "Müller, Ann")
+
+
+def test_identifiers_are_found_by_their_type() -> None:
+    types = "http://terminology.hl7.org/CodeSystem/v2-0203"
+    coding = {"system": types, "code": "M|R", "display": "Medical record number"}
+    identifier = {"value": "7|8", "type": {"coding": [coding, {"code": "x"}, {"system": types}], "text": "MRN"}}
+    resource: Json = {"resourceType": "Patient", "identifier": [identifier, {"type": {"coding": [coding]}}]}
+    assert tokens(resource, "identifier:of-type") == {f"identifier:of-type=M\x1fR|{system_id(types)}|7\x1f8"}
+    assert tokens(resource, "identifier:text") == strings("identifier:text", "Medical record number", "MRN")
+    assert tokens(resource, "identifier") == {"identifier=7\x1f8|"}
+
+
+def test_a_text_alone_is_no_key_of_the_parameter_itself() -> None:
+    resource = observation(code={"text": "only words"}, subject={"display": "somebody"})
+    assert tokens(resource, "code", "subject") == {"code=", "subject="}
+    assert tokens(resource, "code:text") == strings("code:text", "only words")
+
+
+def test_extension_is_called_what_its_value_is_called() -> None:
+    url = "http://hl7.org/fhir/StructureDefinition/observation-geneticsGene"
+    gene = {"coding": [{"code": "BRCA1", "display": "Breast cancer 1"}]}
+    resource = observation(extension=[{"url": url, "valueCodeableConcept": gene}])
+    assert tokens(resource, "gene-identifier:text") == strings("gene-identifier:text", "Breast cancer 1")
+    resource = observation(extension=[{"url": url, "valueString": "BRCA1"}])
+    assert tokens(resource) == {"gene-identifier=BRCA1|"}
+
+
+def test_uri_keeps_a_thousand_characters() -> None:
+    url = "http://example.org/" + "x" * 981
+    resource: Json = {"resourceType": "ValueSet", "url": url, "status": "draft"}
+    assert tokens(resource, "url") == {f"url={url}"}
+    (longer,) = tokens({**resource, "url": url + "x"}, "url")
+    assert longer.startswith("url=http://example.org/xxx")
+    assert len(longer) < 600
+    (other,) = tokens({**resource, "url": url + "y"}, "url")
+    assert other != longer
 
 
 def test_extension_gives_its_value() -> None:
@@ -217,6 +285,20 @@ def test_primitive_without_a_value_is_missing() -> None:
     }
     assert tokens(resource) == {"deceased=false|"}
     assert dates(resource) == []
+
+
+def test_parts_that_have_extensions_only_are_passed_over() -> None:
+    unknown = {"extension": [{"url": "urn:x", "valueCode": "unknown"}]}
+    resource = observation(
+        _status=unknown,
+        code={"coding": [{"system": LOINC, "_code": unknown, "_display": unknown}], "_text": unknown},
+        identifier=[{"_value": unknown, "type": {"coding": [{"system": LOINC, "code": "a"}]}}],
+        subject={"_reference": unknown},
+    )
+    loinc = system_id(LOINC)
+    assert tokens(resource) == {f"code=|{loinc}", f"combo-code=|{loinc}", "identifier=", "subject="}
+    resource = {"resourceType": "Patient", "name": [{"given": [None, "Ann"], "_given": [unknown, None]}, {}]}
+    assert tokens(resource, "given", "phonetic") == {*strings("given", "Ann"), "phonetic=AN"}
 
 
 def test_order_of_entries_is_that_of_the_resource() -> None:

@@ -83,3 +83,21 @@ def test_reference_key_is_local_below_the_base() -> None:
     assert keys.reference_key("urn:uuid:0c3b", BASE) == "urn:uuid:0c3b"
     assert keys.reference_key("#inside", BASE) is None
     assert keys.reference_key("", BASE) is None
+
+
+@given(TRICKY, TRICKY)
+def test_uri_keys_are_prefixes_of_each_other_as_the_uris_are(left: str, right: str) -> None:
+    assert keys.uri_key(right).startswith(keys.escape(left)) == right.startswith(left)
+
+
+def test_uri_keys_of_long_uris_differ_and_begin_alike() -> None:
+    long = "http://example.org/" + "a" * 2_000
+    assert len(keys.uri_key(long)) < 600
+    assert keys.uri_key(long).startswith("http://example.org/aaa")
+    assert keys.uri_key(long) != keys.uri_key(long + "a")
+
+
+def test_names_of_quantities_keep_their_parts_apart() -> None:
+    assert keys.canonical_name("q", "g.m-3") == "q|c:g.m-3"
+    assert keys.unit_name("q", "a|b") == "q|u:a\x1fb"
+    assert keys.coded_name("q", "urn:s", "a:b") == f"q|s:{keys.system_id('urn:s')}:a:b"

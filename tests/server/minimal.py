@@ -66,6 +66,8 @@ _MORE: dict[str, Json] = {
     },
     "MolecularSequence": {"coordinateSystem": 1},
     "Organization": {"name": "text"},
+    # An active one would have to say what it finds.
+    "SearchParameter": {"status": "draft"},
     "StructureDefinition": {"type": "text", "differential": {"element": [{"id": "text", "path": "text"}]}},
     "TerminologyCapabilities": {"kind": "instance", "implementation": {"description": "text"}},
     "TriggerDefinition": {"type": "named-event", "name": "text"},

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fhirhub.interactions.route import ID, TYPE, VERSION
+from fhirhub.interactions.route import ID, MEMBER, TYPE, VERSION
 from fhirhub.interactions.routes import ROUTES
 from fhirhub.model.json import Json, encode
 from tests.server.minimal import minimal
@@ -102,7 +102,7 @@ def test_description_hides_no_operation_behind_a_concrete_path(description: Json
 
 
 def test_description_has_every_route(description: Json) -> None:
-    template = {TYPE: "Patient", ID: "{id}", VERSION: "{vid}"}
+    template = {TYPE: "Patient", ID: "{id}", MEMBER: "{member}", VERSION: "{vid}"}
     for route in ROUTES:
         concrete = "/" + "/".join(template.get(step, step) for step in route.path)
         general = "/" + "/".join({TYPE: "{type}"}.get(step, template.get(step, step)) for step in route.path)
@@ -114,21 +114,36 @@ def test_description_lists_what_search_knows(description: Json) -> None:
     found = description["paths"]["/Observation"]["get"]["parameters"]
     names = {resolved(description, each)["name"] for each in found}
     assert {"code", "_id", "patient", "_count", "_sort", "_total", "_summary", "_elements", "_format"} <= names
-    assert "_include" not in names
+    assert {"_include", "_revinclude", "value-quantity", "code-value-quantity", "_filter", "_text"} <= names
+    assert "_type" not in names
+    system = {resolved(description, each)["name"] for each in description["paths"]["/"]["get"]["parameters"]}
+    assert {"_type", "_include", "_count"} <= system
 
 
 def test_description_promises_nothing_the_server_refuses(server: Server, description: Json) -> None:
     """Each path and method is asked for: whatever the answer, the server knows it."""
     known = server.created(minimal("Basic"))["id"]
+    added = {
+        "status": "active",
+        "code": "openapi",
+        "base": ["Basic"],
+        "type": "uri",
+        "expression": "Basic.implicitRules",
+    }
+    parameter = server.created(minimal("SearchParameter", **added))["id"]
 
     def ask(row: tuple[str, str, Json]) -> str | None:
         path, method, operation = row
-        concrete = path.format(type="Basic", id=known, vid="1")
+        compartment = "{member}" in path
+        concrete = path.format(type="Patient" if compartment else "Basic", id=known, vid="1", member="Observation")
         name = path.split("/")[1].replace("{type}", "Basic")
         content = list(operation.get("requestBody", {}).get("content", ()))
         body: bytes | None = None
         if content == [FORM]:
             body = b"_count=1"
+        elif content and "$" in path:
+            concrete = concrete.replace("/Basic/", "/SearchParameter/").replace(known, parameter)
+            body = encode({"resourceType": "Parameters"})
         elif content and path == "/":
             body = encode({"resourceType": "Bundle", "type": "batch"})
         elif content:

@@ -102,6 +102,18 @@ def test_all_problems_of_all_sources_are_named_at_once(tmp_path: Path) -> None:
         ("FHIRHUB_WORKERS", "0", "expected a number of at least 1"),
         ("FHIRHUB_MONGOD_CACHE_GB", "0.1", "expected at least 0.25"),
         ("FHIRHUB_MONGOD_CACHE_GB", "nan", "expected at least 0.25"),
+        ("FHIRHUB_REINDEX_PAUSE", "1", "expected a share from 0 to 0.99"),
+        ("FHIRHUB_REINDEX_PAUSE", "nan", "expected a share from 0 to 0.99"),
+        (
+            "FHIRHUB_TIME_ZONE",
+            "Mars/Olympus",
+            "there is no time zone 'Mars/Olympus'; expected a name of the IANA database, such as Europe/Vienna or UTC",
+        ),
+        (
+            "FHIRHUB_TIME_ZONE",
+            "../etc",
+            "there is no time zone '../etc'; expected a name of the IANA database, such as Europe/Vienna or UTC",
+        ),
         ("FHIRHUB_DATABASE", "a.b", "expected 1 to 38 letters, digits, '_' or '-'"),
         ("FHIRHUB_BASE_URL", "/fhir", "expected an absolute http or https URL without query and fragment"),
         ("FHIRHUB_UPDATE_CREATE", "perhaps", "expected true or false, got 'perhaps'"),

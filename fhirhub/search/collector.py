@@ -1,0 +1,65 @@
+"""Where the converters put the index entries of one resource.
+
+https://hl7.org/fhir/R4/search.html#ptypes
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from fhirhub.model.json import Json
+from fhirhub.search.site import Site
+from fhirhub.search.values import Group, IndexEntries, Point, RangeEntry
+
+Pairs = list[tuple[str, Any]]
+"""Values, each behind the name of its type."""
+
+Times = tuple[tuple[str, int, int], ...]
+Numbers = tuple[tuple[str, Decimal, Decimal], ...]
+
+
+class Collector:
+    """Gathers the entries of one resource; dictionaries because they drop duplicates and keep the order.
+
+    `dates`, `numbers` and `groups` hold the fields of the entries, which take less time to compare than the entries
+    themselves.
+    """
+
+    __slots__ = ("base_url", "dates", "groups", "numbers", "points", "site", "tokens")
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.base_url = site.base_url
+        self.tokens: dict[str, None] = {}
+        self.dates: dict[tuple[str, int, int], None] = {}
+        self.numbers: dict[tuple[str, Decimal, Decimal], None] = {}
+        self.groups: dict[tuple[str, tuple[str, ...], Times, Numbers], None] = {}
+        self.points: dict[Point, None] = {}
+
+    def put_group(self, code: str, inner: "Collector") -> None:
+        """Add what was gathered for one element that a composite is about."""
+        self.groups[code, tuple(inner.tokens), tuple(inner.dates), tuple(inner.numbers)] = None
+
+    def entries(self) -> IndexEntries:
+        """Return all that was gathered."""
+        return IndexEntries(
+            tokens=list(self.tokens),
+            dates=[RangeEntry(*fields) for fields in self.dates],
+            numbers=[RangeEntry(*fields) for fields in self.numbers],
+            groups=[
+                Group(code, IndexEntries(list(tokens), _ranges(dates), _ranges(numbers)))
+                for code, tokens, dates, numbers in self.groups
+            ],
+            points=list(self.points),
+        )
+
+
+def _ranges(fields: Times | Numbers) -> list[RangeEntry]:
+    return [RangeEntry(*each) for each in fields]
+
+
+Converter = Callable[[str, Any, Collector], bool]
+"""Takes a parameter's code and a value; adds entries and returns whether there were any."""
+
+Put = Callable[[Json, Json, Collector], None]
+"""Takes a resource and the one it stands in, itself if none; adds entries."""

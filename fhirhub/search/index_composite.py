@@ -1,0 +1,143 @@
+"""Composite parameters: the values that belong together because they stand in one element.
+
+https://hl7.org/fhir/R4/search.html#composite
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from fhirhub.definitions import SearchComponent, SearchParameter, SearchParameterType
+from fhirhub.fhirpath import FhirPathError, compile_expression
+from fhirhub.fhirpath.errata import intended
+from fhirhub.model.json import Json
+from fhirhub.search.collector import Collector, Pairs, Put
+from fhirhub.search.convert import CONVERTERS, convert_all, selection
+from fhirhub.search.parameters import SearchParameters
+from fhirhub.search.paths import branches
+
+_RELATES_TO: Final = "http://hl7.org/fhir/SearchParameter/DocumentReference-relatesto"
+_RELATION: Final = "http://hl7.org/fhir/SearchParameter/DocumentReference-relation"
+_ERRATA: Final[Mapping[SearchComponent, str]] = MappingProxyType(
+    {
+        # DocumentReference.relationship names the definition of each part with the expression of the other.
+        SearchComponent(_RELATES_TO, "code"): _RELATION,
+        SearchComponent(_RELATION, "target"): _RELATES_TO,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of a composite: the parameter it is like, and where its values stand within the element."""
+
+    parameter: SearchParameter
+    expression: str
+
+
+@lru_cache(maxsize=1024)
+def components(composite: SearchParameter, resource_type: str, parameters: SearchParameters) -> tuple[Component, ...]:
+    """Return the parts of a composite parameter in order; none where a definition is not known, or not for the type."""
+    found = []
+    if not branches(composite, resource_type):
+        return ()
+    for part in composite.components:
+        parameter = parameters.by_url(_ERRATA.get(part, part.definition).partition("|")[0])
+        if parameter is None or parameter.type not in CONVERTERS:
+            return ()
+        found.append(Component(parameter, intended(part.expression, None)))
+    return tuple(found)
+
+
+Parts = tuple[tuple[SearchParameterType, str], ...]
+"""Of each component the type of its parameter and its expression."""
+
+
+def composites(resource_type: str, parameters: SearchParameters) -> Iterator[tuple[frozenset[str], Put]]:
+    """Return functions that add the groups of a resource of the type, each with the properties it looks for.
+
+    Where the resource has none of the properties, the function has nothing to add; no properties: none is known.
+    Composites about the same values share a function.
+    """
+    codes: dict[tuple[str, Parts], list[str]] = defaultdict(list)
+    properties: dict[tuple[str, Parts], frozenset[str]] = {}
+    for composite in parameters.of(resource_type).values():
+        if composite.type != "composite":
+            continue
+        found = components(composite, resource_type, parameters)
+        for branch in branches(composite, resource_type) if found else ():
+            about = branch.expression, tuple((each.parameter.type, each.expression) for each in found)
+            codes[about].append(composite.code)
+            properties[about] = branch.properties
+            if branch.expression == resource_type:
+                properties[about] = _properties(found, resource_type)
+    for (expression, parts), of_codes in codes.items():
+        yield properties[expression, parts], _put(tuple(of_codes), expression, parts, resource_type)
+
+
+def _properties(found: tuple[Component, ...], resource_type: str) -> frozenset[str]:
+    """Of an element that is the resource itself: the properties the last component needs, which are the rarest."""
+    alternatives = branches(replace(found[-1].parameter, expression=found[-1].expression), resource_type)
+    if not all(branch.properties for branch in alternatives):
+        return frozenset()
+    return frozenset(name for branch in alternatives for name in branch.properties)
+
+
+def _put(codes: tuple[str, ...], expression: str, parts: Parts, resource_type: str) -> Put:
+    find = _by_place if any("%" in part for _, part in parts) else _by_value
+    elements, readers = find(expression, parts, resource_type)
+    converters = tuple((str(number), CONVERTERS[kind]) for number, (kind, _) in enumerate(parts, 1))
+
+    def put(resource: Json, holder: Json, into: Collector) -> None:
+        try:
+            for type_name, element in elements(resource):
+                inner = Collector(into.site)
+                for (name, of_type), read in zip(converters, readers(type_name), strict=True):
+                    values = read(element)
+                    if not values:
+                        break
+                    convert_all(name, of_type, values, inner)
+                else:
+                    for code in codes:
+                        into.put_group(code, inner)
+        except FhirPathError as error:
+            for code in codes:
+                into.site.failed(resource_type, code, error)
+
+    return put
+
+
+_Reader = Callable[[Any], Pairs]
+_Finders = tuple[Callable[[Json], Pairs], Callable[[str], tuple[_Reader, ...]]]
+
+
+def _by_value(expression: str, parts: Parts, resource_type: str) -> _Finders:
+    @cache
+    def readers(type_name: str) -> tuple[_Reader, ...]:
+        return tuple(selection(part, type_name) for _, part in parts)
+
+    return selection(expression, resource_type), readers
+
+
+def _by_place(expression: str, parts: Parts, resource_type: str) -> _Finders:
+    """For components that ask for `%resource`: only a node knows what it stands in."""
+
+    @cache
+    def readers(type_name: str) -> tuple[_Reader, ...]:
+        return tuple(_at_node(part, type_name) for _, part in parts)
+
+    def elements(resource: Json) -> Pairs:
+        return [(node.type, node) for node in compile_expression(expression, resource_type).evaluate(resource)]
+
+    return elements, readers
+
+
+def _at_node(part: str, type_name: str) -> _Reader:
+    def read(node: Any) -> Pairs:
+        found = compile_expression(part, type_name).evaluate(node)
+        return [(each.type, each.value) for each in found if each.value is not None]
+
+    return read
