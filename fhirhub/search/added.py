@@ -62,8 +62,8 @@ def faults(parameter: SearchParameter, known: SearchParameters) -> Iterator[Faul
         yield (
             "code",
             (
-                f"{parameter.code!r} cannot be the name of a parameter in a URL: that takes a letter and then at most 63 "
-                "letters, digits, '-' and '_'; names that begin with '_' are those of FHIR itself."
+                f"{parameter.code!r} cannot be the name of a parameter in a URL: that takes a letter and then at most "
+                "63 letters, digits, '-' and '_'; names that begin with '_' are those of FHIR itself."
             ),
         )
     if parameter.type == "special":

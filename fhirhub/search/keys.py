@@ -23,8 +23,8 @@ Ranges of numbers have names instead: `parameter` for the bare number, and for a
     parameter|s:system:code    as it stands, the unit given by a code system
 
 A bar in a value is written as `BAR`, a control character that no FHIR value has, so a bar only ever separates and
-`parameter=value|` is the prefix of exactly one value. A value longer than `VALUE_LIMIT` is replaced by its beginning and a hash of all of it; of
-a uri parameter, where prefixes are asked for, `URI_LIMIT` counts.
+`parameter=value|` is the prefix of exactly one value. A value longer than `VALUE_LIMIT` is replaced by its beginning
+and a hash of all of it; of a uri parameter, where prefixes are asked for, `URI_LIMIT` counts.
 Codes, identifiers and URIs are compared exactly as written: merging two patients whose numbers differ in case only is
 worse than not finding one.
 """

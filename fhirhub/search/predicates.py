@@ -21,7 +21,7 @@ from fhirhub.search.numeric import number, quantity
 from fhirhub.search.parameters import SearchParameters, r4_parameters
 from fhirhub.search.referring import hierarchies, reference, some
 from fhirhub.search.result_parameters import nearest
-from fhirhub.search.targets import targets
+from fhirhub.search.targets import holds_canonicals, targets
 from fhirhub.search.temporal import date, updated
 from fhirhub.search.text_query import text_query
 from fhirhub.search.textual import phonetic, string, uri
@@ -58,7 +58,9 @@ def modifiers(parameter: SearchParameter, resource_type: str) -> tuple[str, ...]
         meant = coded.modifiers(parameter, resource_type)
         return tuple(name for name in names if name in meant)
     if parameter.type == "reference" and not hierarchies(parameter, resource_type):
-        return tuple(name for name in names if name not in ("above", "below"))
+        # A canonical has versions below it.
+        without = ("above",) if holds_canonicals(parameter, resource_type) else ("above", "below")
+        return tuple(name for name in names if name not in without)
     return names
 
 

@@ -13,7 +13,7 @@ from fhirhub.model.reference import RestfulReference, is_logical_id, parse_refer
 from fhirhub.search import keys, syntax
 from fhirhub.search.coded import coded
 from fhirhub.search.criterion import Criterion
-from fhirhub.search.filter import Filter, InHierarchy, TokenIs, any_of
+from fhirhub.search.filter import Filter, InHierarchy, TokenIs, TokenStartsWith, any_of
 from fhirhub.search.paths import branches
 from fhirhub.search.targets import holds_canonicals, targets
 from fhirhub.search.textual import starting_with
@@ -66,9 +66,23 @@ def _identifier(criterion: Criterion, text: str) -> Filter:
     return coded(criterion, f"{criterion.parameter.code}:identifier", text, systemless=False)
 
 
+def _of_version(criterion: Criterion, canonical: str) -> Filter:
+    """`:below` of a canonical: any version of the URL, or a version and those with more parts (`1` has `1.2`)."""
+    code = criterion.parameter.code
+    url, bar, version = canonical.partition("|")
+    if not bar:
+        return TokenIs(f"{code}={keys.whole(url)}")
+    if len(canonical) > keys.VALUE_LIMIT or not version:
+        raise syntax.bad_value(criterion.name, f"the version of {canonical!r} is missing or cannot be compared.")
+    return any_of([TokenIs(f"{code}={keys.escape(canonical)}"), TokenStartsWith(f"{code}={keys.escape(canonical)}.")])
+
+
 def _related(direction: Literal["above", "below"]) -> Callable[[Criterion, str], Filter]:
     def hierarchical(criterion: Criterion, text: str) -> Filter:
+        # The bar before a version is no separator here, escaped or not.
         plain = syntax.unescape(text)
+        if direction == "below" and ":" in plain and holds_canonicals(criterion.parameter, criterion.resource_type):
+            return _of_version(criterion, plain)
         parents = hierarchies(criterion.parameter, criterion.resource_type)
         if is_logical_id(plain):
             named = list(parents)

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from fhirhub.hub import Hub
+from fhirhub.store.parameter_failures import Failures
 from tests.interactions.hub_client import BASE, Answer, HubClient, patient, unique
 
 
@@ -238,7 +240,7 @@ class TestWithoutUpdateAsCreate:
     def strict(self, hub: HubClient) -> HubClient:
         """The hub with the other rule."""
         call = replace(hub.hub.call, rules=replace(hub.hub.call.rules, update_create=False))
-        return HubClient(replace(hub.hub, call=call))
+        return HubClient(Hub(call, hub.hub.database, Failures()))
 
     def test_update_of_an_unknown_id_is_405(self, strict: HubClient) -> None:
         answer = strict.put("Patient/mine", patient(id="mine"))
