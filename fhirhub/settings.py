@@ -109,7 +109,7 @@ class Settings:
     )
     database: str = _setting("fhirhub", "name of the database", _DATABASE)
     mongod: Path | None = _setting(None, "mongod program of the embedded MongoDB; otherwise PATH, then [embedded]")
-    mongod_cache_gb: float = _setting(2.0, "cache of the embedded MongoDB in GB", _cache)
+    mongod_cache_gb: float = _setting(4.0, "cache of the embedded MongoDB in GB", _cache)
     workers: int = _setting(1, "web worker processes", _AT_LEAST_1)
     blocking_threads: int = _setting(32, "threads of each web worker", _AT_LEAST_1)
     max_request_bytes: int = _setting(100 * MIB, "largest request body in bytes, after decompression", _AT_LEAST_1)

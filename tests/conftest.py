@@ -18,7 +18,7 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMongod]
     """The MongoDB of this test process (each pytest-xdist worker has its own). Whoever kills it restarts it."""
     named = os.environ.get("FHIRHUB_MONGOD")
     program = find_mongod(Path(named) if named else None, os.environ)
-    with start(tmp_path_factory.mktemp("mongod"), program, cache_gb=0.5, oplog_mb=512) as running:
+    with start(tmp_path_factory.mktemp("mongod"), program, cache_gb=1.0, oplog_mb=512) as running:
         yield running
 
 

@@ -103,7 +103,7 @@ def test_synthea_patient_of_25000_resources_loads_whole(test_data: Path, tmp_pat
     named = os.environ.get("FHIRHUB_MONGOD")
     program = find_mongod(Path(named) if named else None, os.environ)
     # A transaction has to fit into a fifth of MongoDB's cache; this one needs more than the default.
-    with start(tmp_path / "db", program, cache_gb=2.0, oplog_mb=512) as mongod:
+    with start(tmp_path / "db", program, cache_gb=4.0, oplog_mb=512) as mongod:
         settings = Settings(mongodb_uri=mongod.uri)
         loaded = load_paths(settings, tmp_path / "files", path)
         check(settings, loaded, Counter(each["resourceType"] for each in (*resources, *missing)))

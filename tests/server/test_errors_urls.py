@@ -77,10 +77,9 @@ PATHS = [
     Wrong("/Patient/1/_history/0", 404, "not-found", "no version '0'"),
     Wrong("/Patient/1/_history/" + "9" * 100, 404, "not-found", "no version"),
     Wrong("/Patient/1/_history/1/2", 404, "not-found", "nothing at"),
-    Wrong("/Patient/1/Observation", 404, "not-found", "nothing at"),
+    Wrong("/Patient/1/Nothing", 404, "not-found", "nothing at"),
     Wrong("/" + "/".join(["a"] * 500), 404, "not-found", "nothing at"),
     Wrong("/Patient;id=1", 404, "not-supported", "Did you mean Patient?"),
-    Wrong("/_search", 404, "not-supported", "'_search' is not a resource type"),
 ]
 
 UNKNOWN = "no such search parameter"
@@ -91,10 +90,10 @@ QUERIES = [
     Wrong("/Patient?name[$gt]=", 400, "not-supported", UNKNOWN),
     Wrong("/Patient?=1", 400, "not-supported", UNKNOWN),
     Wrong("/Patient?" + "a" * 20_000 + "=1", 400, "not-supported", "Search parameter aaa"),
-    Wrong("/Patient?_include=Patient:organization", 400, "not-supported", "not supported"),
-    Wrong("/Patient?organization.name=a", 400, "not-supported", "chained"),
-    Wrong("/Patient?_has:Observation:patient:code=1", 400, "not-supported", "not supported"),
-    Wrong("/Patient?name:contains=a", 400, "not-supported", "modifier :contains"),
+    Wrong("/Patient?_include=Patient:organisation", 400, "value", "organization"),
+    Wrong("/Patient?organization.nam=a", 400, "not-supported", "nam"),
+    Wrong("/Patient?_has:Observation:patent:code=1", 400, "not-supported", "patient"),
+    Wrong("/Patient?name:contain=a", 400, "not-supported", ":contains"),
     Wrong("/Patient?name:=a", 400, "value", "modifier is missing"),
     Wrong("/Patient?name", 400, "value", "empty"),
     Wrong("/Patient?name=", 400, "value", "empty"),
@@ -127,7 +126,7 @@ QUERIES = [
     Wrong("/Patient?_total=many", 400, "value", "accurate"),
     Wrong("/Patient?_summary=yes", 400, "value", "expected true, text, data, count, false"),
     Wrong("/Patient?_elements=nope", 400, "value", "'nope'"),
-    Wrong("/Patient?_cursor=junk", 400, "value", "'junk'"),
+    Wrong("/Patient?_cursor=junk", 400, "value", "not one this server made"),
     Wrong("/Patient?_cursor=", 400, "value", "empty"),
     Wrong("/Patient?_cursor=s" + "f" * 5_000, 400, "value", "_cursor"),
     Wrong("/Patient?_format=text/html", 406, "not-supported", "'text/html'"),
@@ -163,7 +162,8 @@ def test_url_that_is_wrong_is_refused(server: Server, wrong: Wrong) -> None:
     [
         *((method, "/metadata", "GET, HEAD") for method in ("POST", "PUT", "PATCH", "DELETE")),
         *((method, "/_history", "GET, HEAD") for method in ("POST", "PUT", "DELETE")),
-        *((method, "", "POST") for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE")),
+        *((method, "", "GET, HEAD, POST") for method in ("PUT", "PATCH", "DELETE")),
+        *((method, "/_search", "POST") for method in ("GET", "HEAD", "PUT", "DELETE")),
         *((method, "/Patient/_search", "POST") for method in ("GET", "HEAD", "PUT", "DELETE")),
         *((method, "/Patient/_history", "GET, HEAD") for method in ("POST", "PUT", "DELETE")),
         *((method, "/Patient/1/_history", "GET, HEAD") for method in ("POST", "PUT", "DELETE")),
@@ -188,7 +188,7 @@ def test_method_that_a_path_does_not_take_is_refused(server: Server, method: str
     assert ", ".join(sorted((reply.header("Allow") or "").split(", "))) == allow
 
 
-@pytest.mark.parametrize("target", ["/Patient?nam=a&_count=1", "/Patient?_include=Patient:organization&_count=1"])
+@pytest.mark.parametrize("target", ["/Patient?nam=a&_count=1", "/Patient?organization.nam=a&_count=1"])
 def test_lenient_handling_ignores_unknown_parameters_and_says_so(server: Server, target: str) -> None:
     answer = server.ask("GET", target, headers={"Prefer": "handling=lenient"})
     assert answer.status_code == 200
@@ -198,7 +198,7 @@ def test_lenient_handling_ignores_unknown_parameters_and_says_so(server: Server,
     assert bundle["link"][0]["url"] == f"{server.base}/Patient?_count=1"
 
 
-@pytest.mark.parametrize("query", ["_count=-1", "birthdate=yesterday", "name=%zz", "name:contains=a"])
+@pytest.mark.parametrize("query", ["_count=-1", "birthdate=yesterday", "name=%zz", "name:contain=a"])
 def test_lenient_handling_ignores_nothing_that_would_change_the_meaning(server: Server, query: str) -> None:
     reply = ask(server, "GET", f"/fhir/Patient?{query}".encode(), b"Prefer: handling=lenient")
     assert reply.status == 400
