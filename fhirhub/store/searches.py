@@ -27,7 +27,7 @@ from fhirhub.store.resolve import resolve
 from fhirhub.store.stored import Stored, from_current
 
 MAX_COMPUTED: Final = 200_000
-"""See `Searches`: some two seconds of work."""
+"""See `Searches`; a figure that is not measured yet."""
 
 _STARTS_ALIKE: Final = 10
 """Most keys of lists that one prefix is made into; a code without its system rarely stands for more than one."""
