@@ -65,8 +65,12 @@ def _value_range(dice: random.Random, _: int) -> str:
     return f"value-quantity=ge{low:.4f}|{UCUM}|umol/L&value-quantity=lt{low + 0.5:.4f}|{UCUM}|umol/L"
 
 
+def _day(dice: random.Random) -> date:
+    return date(2018, 1, 1) + timedelta(days=dice.randint(0, 2800))
+
+
 def _month(dice: random.Random, _: int) -> str:
-    first = date(2018, 1, 1) + timedelta(days=dice.randint(0, 2800))
+    first = _day(dice)
     return f"date=ge{first}&date=lt{first + timedelta(days=30)}"
 
 
@@ -91,6 +95,13 @@ ASKED = (
         ),
     ),
     Asked("date range, _total=accurate", lambda d, n: f"Observation?{_month(d, n)}&_total=accurate&_count=50"),
+    Asked("date range, oldest first", lambda d, n: f"Observation?{_month(d, n)}&_sort=date&_count=50"),
+    Asked(
+        "patient + code since a day, oldest first",
+        lambda d, n: (
+            f"Observation?patient={_patient(d, n)}&code={LOINC}|{d.choice(CODES)}&date=ge{_day(d)}&_sort=date&_count=50"
+        ),
+    ),
 )
 
 

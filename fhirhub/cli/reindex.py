@@ -37,7 +37,6 @@ def run(settings: Settings, namespace: argparse.Namespace) -> int:
 
 def _wait(hub: Hub, asked: Run, settings: Settings) -> int:
     """Follow the run to its end. Whoever has the lease does it: this process, or one of a server."""
-    # Alone, nobody has to be spared; a server that runs as well decides for itself.
     reindexer = hub.reindexer(Pace(pause_share=settings.reindex_pause))
     thread = reindexer.start()
     try:

@@ -68,13 +68,16 @@ def parents_of(resource: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the codes of a CodeSystem resource, each with those directly above it.
 
     Above is what a concept is nested in, and what a property says (`parent`, `subsumedBy`, or `child` the other way
-    round), unless the hierarchy is declared to mean something else than subsumption.
+    round), unless the hierarchy is declared to mean something else than subsumption. A code that has no value, but
+    says in an extension why, is none.
     """
     subsumes = resource.get("hierarchyMeaning") in _SUBSUMES
     upwards, downwards = _directions(resource)
     parents: dict[str, dict[str, None]] = {}
     children: list[tuple[str, str]] = []
     for concept, parent in _walk(resource.get("concept", ())):
+        if "code" not in concept:
+            continue
         above = parents.setdefault(concept["code"], {})
         if not subsumes:
             continue
@@ -82,9 +85,9 @@ def parents_of(resource: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
             above[parent] = None
         for stated in concept.get("property", ()):
             code = stated.get("valueCode") or stated.get("valueCoding", {}).get("code")
-            if code and stated["code"] in upwards:
+            if code and stated.get("code") in upwards:
                 above[code] = None
-            elif code and stated["code"] in downwards:
+            elif code and stated.get("code") in downwards:
                 children.append((code, concept["code"]))
     for child, parent in children:
         if child in parents:
@@ -95,11 +98,11 @@ def parents_of(resource: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 def _directions(resource: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     upwards, downwards = {"parent", "subsumedBy"}, {"child"}
     for definition in resource.get("property", ()):
-        uri = definition.get("uri")
-        if uri == f"{_PROPERTIES}parent":
-            upwards.add(definition["code"])
-        elif uri == f"{_PROPERTIES}child":
-            downwards.add(definition["code"])
+        uri, code = definition.get("uri"), definition.get("code")
+        if code and uri == f"{_PROPERTIES}parent":
+            upwards.add(code)
+        elif code and uri == f"{_PROPERTIES}child":
+            downwards.add(code)
     return upwards, downwards
 
 
@@ -109,7 +112,7 @@ def _walk(concepts: Iterable[Any]) -> Iterator[tuple[Any, str | None]]:
     while ahead:
         concept, parent = ahead.pop()
         yield concept, parent
-        ahead += [(inner, concept["code"]) for inner in reversed(concept.get("concept", ()))]
+        ahead += [(inner, concept.get("code")) for inner in reversed(concept.get("concept", ()))]
 
 
 def _rows(name: str) -> Iterator[Any]:

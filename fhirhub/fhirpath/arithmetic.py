@@ -6,6 +6,7 @@ http://hl7.org/fhirpath/N1/#math, http://hl7.org/fhirpath/N1/#datetime-arithmeti
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Context, Decimal, DecimalException
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -134,13 +135,10 @@ def _quantities(operator: str, left: Node, right: Node) -> list[Node]:
 def _sum(left: quantity.Quantity, right: quantity.Quantity, sign: int) -> list[Node]:
     if left.unit == right.unit and left.calendar == right.calendar:
         return _quantity(CONTEXT.add(left.value, sign * right.value), left)
-    values = quantity.comparable_values(left, right)
-    if values is None:
+    other = quantity.in_unit_of(right, left) if quantity.is_ratio(left) and quantity.is_ratio(right) else None
+    if other is None:
         return []
-    # Both sides are in the same unknown common unit; the result is given in the unit of the left.
-    ratio = quantity.comparable_values(replace(left, value=Decimal(1)), right)
-    assert ratio is not None  # the units were comparable above
-    exact = (values[0] + sign * values[1]) / ratio[0]
+    exact = Fraction(left.value) + sign * other
     return _quantity(CONTEXT.divide(Decimal(exact.numerator), Decimal(exact.denominator)), left)
 
 

@@ -4,7 +4,7 @@ http://hl7.org/fhirpath/N1/#quantity, https://hl7.org/fhir/R4/fhirpath.html#quan
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from types import MappingProxyType
@@ -129,25 +129,43 @@ def _months(quantity: Quantity) -> int:
 
 def _convert(left: Quantity, right: Quantity) -> tuple[Fraction, Fraction] | None:
     left_unit, right_unit = _unit(left), _unit(right)
-    if left_unit.dimensions != right_unit.dimensions:
+    if left_unit.measures != right_unit.measures:
         return None
-    return Fraction(left.value) * left_unit.factor, Fraction(right.value) * right_unit.factor
+    low, high = left_unit.to_reference(Fraction(left.value)), right_unit.to_reference(Fraction(right.value))
+    return None if low is None or high is None else (low, high)
+
+
+def in_unit_of(amount: Quantity, like: Quantity) -> Fraction | None:
+    """Return the number of an amount in the unit of another; None when that measures something else."""
+    values = comparable_values(amount, replace(like, value=Decimal(1)))
+    if values is None:
+        return None
+    if is_ratio(like) or amount.unit == like.unit:
+        return values[0] / values[1]
+    return _unit(like).of_reference(values[0])
+
+
+def is_ratio(amount: Quantity) -> bool:
+    """Whether numbers of the unit are multiples of one of it, so that they can be added to those of other units."""
+    return _unit(amount).special is None
 
 
 def equivalent(left: Quantity, right: Quantity) -> bool:
     """Whether both are equal to the precision of the less precise one; calendar and definite durations do compare."""
     left, right = (Quantity(q.value, _CALENDAR_UCUM[q.unit]) if q.calendar else q for q in (left, right))
-    values = _convert(left, right)
-    if values is None:
+    if _convert(left, right) is None:
         return False
     # In the unit of the one that is less precise in that unit, the other is rounded to as many places.
     coarse, fine = sorted((left, right), key=_resolution, reverse=True)
-    in_coarse_unit = Fraction(fine.value) * _unit(fine).factor / _unit(coarse).factor
-    return round_to_places(in_coarse_unit, places(coarse.value)) == coarse.value
+    in_coarse_unit = in_unit_of(fine, coarse)
+    return in_coarse_unit is not None and round_to_places(in_coarse_unit, places(coarse.value)) == coarse.value
 
 
 def _resolution(quantity: Quantity) -> Fraction:
-    return Fraction(10) ** -places(quantity.value) * _unit(quantity).factor
+    """How much one in the last place makes, in base units."""
+    unit, value = _unit(quantity), Fraction(quantity.value)
+    here, next_one = unit.to_reference(value), unit.to_reference(value + Fraction(10) ** -places(quantity.value))
+    return Fraction(0) if here is None or next_one is None else abs(next_one - here)
 
 
 def places(number: Decimal) -> int:

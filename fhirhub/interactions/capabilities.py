@@ -88,6 +88,7 @@ def statement(call: Call, routes: Sequence[Route]) -> Json:
                 "resource": [_resource(name, call, type_level, referring[name]) for name in r4().resource_types],
                 "interaction": [{"code": code} for code in system_level],
                 "searchParam": list(_for_all(call.site)),
+                "compartment": [compartment.url for compartment in r4().compartments.values()],
             }
         ],
     }

@@ -43,6 +43,9 @@ def dispatch(request: FhirRequest, call: Call) -> FhirResponse:
         check_type(request.path[0])
     if route.path[1:2] == (ID,):
         check_id(request.path[1])
+    if route.interaction.startswith("search-") and request.body is not None:
+        # Only an entry of a Bundle has one here: of a form HTTP has made parameters.
+        raise FhirError(Failure.INVALID, "A search in a Bundle has its parameters in its URL and no resource.")
     request = _check_parameters(request, route)
     # If-None-Exist makes a create conditional; the URL stays the same.
     handler = conditional if is_conditional(request) else route.handler
@@ -89,4 +92,9 @@ def _check_parameters(request: FhirRequest, route: Route) -> FhirRequest:
     if request.handling == "lenient":
         return replace(request, query=tuple(pair for pair in request.query if pair[0] in known))
     listed = f"It knows {', '.join(sorted(known))}." if known else "It takes none."
-    raise FhirError(Failure.NOT_SUPPORTED, f"{route.interaction} does not know the parameter {unknown[0]!r}. {listed}")
+    called = route.path[-1] if route.interaction == "operation" else route.interaction
+    raise FhirError(
+        Failure.NOT_SUPPORTED,
+        f"{called} does not know the parameter {unknown[0]!r}. {listed}",
+        expression=[f"http.{unknown[0]}"],
+    )

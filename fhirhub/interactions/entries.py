@@ -18,10 +18,10 @@ from fhirhub.interactions.call import Call
 from fhirhub.model.json import Json, decode
 from fhirhub.model.request import FhirRequest, Method
 from fhirhub.model.url import parse_query
+from fhirhub.search.result_parameters import PRESENTATION
 
 FHIR_JSON: Final = "application/fhir+json"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-_FORMAT_PARAMETERS: Final = frozenset({"_format", "_pretty"})
 
 
 @dataclass(slots=True)
@@ -143,14 +143,14 @@ def _body(resource: Any, method: str, path: str) -> tuple[Any, str | None]:
 
 
 def _split(url: str, base_url: str, path: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    place, _, query = url.partition("?")
     # The slash keeps out what only begins like the base, as `https://host/fhirs` does.
-    below = f"{url}/".removeprefix(f"{base_url}/").removesuffix("/")
-    if "://" in below.partition("?")[0]:
+    steps = f"{place}/".removeprefix(f"{base_url}/")
+    if "://" in steps:
         raise FhirError(Failure.BAD_VALUE, f"{url!r} is not below {base_url}.", expression=[f"{path}.request.url"])
-    steps, _, query = below.partition("?")
     try:
         pairs = parse_query(query.encode("utf-8", "surrogatepass"))
         parts = tuple(unquote(step, errors="strict") for step in steps.strip("/").split("/") if step)
     except (UnicodeDecodeError, FhirError):
         raise FhirError(Failure.BAD_VALUE, f"{url!r} is not a valid URL.", expression=[f"{path}.request.url"]) from None
-    return parts, tuple(pair for pair in pairs if pair[0] not in _FORMAT_PARAMETERS)
+    return parts, tuple(pair for pair in pairs if pair[0] not in PRESENTATION)

@@ -11,18 +11,20 @@ from fhirhub import __version__
 from fhirhub.definitions import r4
 from fhirhub.interactions.capabilities import PATCH_FORMATS, search_parameters
 from fhirhub.interactions.compartment import EVERYTHING
+from fhirhub.interactions.explain import EXPLAIN
 from fhirhub.interactions.route import ID, MEMBER, TYPE, VERSION, Route
+from fhirhub.interactions.search_contained import CONTAINED, CONTAINED_TYPE
 from fhirhub.interactions.search_system import TYPES
 from fhirhub.model.json import Json
 from fhirhub.search.includes import NAMES as INCLUDES
 from fhirhub.search.result_parameters import NAMES as RESULT_PARAMETERS
+from fhirhub.search.result_parameters import PRESENTATION
 from fhirhub.search.site import Site
 
 _FHIR_TYPES: Final = ("application/fhir+json", "application/fhir+xml")
 _FORM: Final = "application/x-www-form-urlencoded"
 _NAMES: Final = {TYPE: "type", ID: "id", MEMBER: "member", VERSION: "vid"}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
-_GENERAL: Final = ("_format", "_pretty")
 
 
 def openapi(routes: Sequence[Route], site: Site) -> Json:
@@ -119,10 +121,11 @@ def _is_conditional(route: Route) -> bool:
 def _known(route: Route) -> tuple[str, ...]:
     """The names of the URL parameters of a route that are no search parameters."""
     if not route.interaction.startswith("search-"):
-        return (*sorted(route.parameters or ()), *_GENERAL)
-    # Which types a search is of says its path, unless that leaves it open.
-    types = () if route.interaction == "search-type" and MEMBER not in route.path else (TYPES,)
-    return (*RESULT_PARAMETERS, *INCLUDES, *types, *_GENERAL)
+        return (*sorted(route.parameters or ()), *PRESENTATION)
+    # Which types a search is of says its path, unless that leaves it open; only of one type contained ones are found.
+    open_ended = route.interaction == "search-system" or MEMBER in route.path
+    own = (TYPES,) if open_ended else (CONTAINED, CONTAINED_TYPE)
+    return (*RESULT_PARAMETERS, *INCLUDES, *own, EXPLAIN, *PRESENTATION)
 
 
 def _component(name: str) -> str:

@@ -3,7 +3,8 @@
 https://hl7.org/fhir/R4/operations.html, docs/how-it-works/search-parameters.md
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from fhirhub.errors import Failure, FhirError, Issue
@@ -14,7 +15,7 @@ from fhirhub.interactions.search_parameter import RESOURCE_TYPE
 from fhirhub.model.json import Json, encode
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.search.added import definition_of
-from fhirhub.search.parameters import types_of
+from fhirhub.search.parameters import Place, types_of
 from fhirhub.store.failures import reading
 from fhirhub.store.parameter_failures import failures
 from fhirhub.store.reindex_queue import Run, TypeProgress
@@ -130,7 +131,7 @@ def _status(call: Call) -> Json:
     state = open_runs[-1].state if open_runs else "idle"
     parameters = [{"name": "state", "valueCode": state}]
     parameters += map(_run, runs)
-    parameters += (_parameter(each, failed, call) for each in call.added.added())
+    parameters += (_parameter(each, failed) for each in call.added.added())
     return {"resourceType": "Parameters", "parameter": parameters}
 
 
@@ -165,7 +166,7 @@ def _type(progress: TypeProgress) -> Json:
     }
 
 
-def _parameter(each: Added, failed: Any, call: Call) -> Json:
+def _parameter(each: Added, failed: Mapping[Place, tuple[int, str]]) -> Json:
     parameter = each.parameter
     state = "unsound" if each.fault is not None else "searchable" if each.is_built else "building"
     places = [(name, parameter.code) for name in types_of(parameter.base)]
@@ -193,6 +194,6 @@ def _parameter(each: Added, failed: Any, call: Call) -> Json:
     }
 
 
-def _instant(at: Any) -> str:
-    text: str = at.isoformat(timespec="milliseconds")
+def _instant(at: datetime) -> str:
+    text = at.isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

@@ -13,6 +13,7 @@ from fhirhub.interactions.compartment import search_compartment
 from fhirhub.interactions.conditional import conditional
 from fhirhub.interactions.create import create
 from fhirhub.interactions.delete import delete
+from fhirhub.interactions.explain import explainable
 from fhirhub.interactions.history import history
 from fhirhub.interactions.patch import patch
 from fhirhub.interactions.read import read
@@ -35,12 +36,12 @@ ROUTES: Final = (
     Route("capabilities", "GET", ("metadata",), _capabilities, frozenset({"mode"})),
     Route("transaction", "POST", (), system),
     Route("history-system", "GET", ("_history",), history, history_interaction.PARAMETERS),
-    Route("search-system", "GET", (), search_system, None),
-    Route("search-system", "POST", ("_search",), search_system, None),
+    Route("search-system", "GET", (), explainable(search_system), None),
+    Route("search-system", "POST", ("_search",), explainable(search_system), None),
     Route("operation", "GET", ("$reindex",), reindex_status),
     Route("operation", "POST", ("$reindex",), reindex, frozenset({"type", "parameter"})),
-    Route("search-type", "GET", (TYPE,), search, None),
-    Route("search-type", "POST", (TYPE, "_search"), search, None),
+    Route("search-type", "GET", (TYPE,), explainable(search), None),
+    Route("search-type", "POST", (TYPE, "_search"), explainable(search), None),
     Route("create", "POST", (TYPE,), create),
     Route("update", "PUT", (TYPE,), conditional, None),
     Route("patch", "PATCH", (TYPE,), conditional, None),
@@ -51,8 +52,8 @@ ROUTES: Final = (
     Route("patch", "PATCH", (TYPE, ID), patch),
     Route("delete", "DELETE", (TYPE, ID), delete),
     Route("history-instance", "GET", (TYPE, ID, "_history"), history, history_interaction.PARAMETERS),
-    Route("search-type", "GET", (TYPE, ID, MEMBER), search_compartment, None),
-    Route("search-type", "POST", (TYPE, ID, MEMBER, "_search"), search_compartment, None),
+    Route("search-type", "GET", (TYPE, ID, MEMBER), explainable(search_compartment), None),
+    Route("search-type", "POST", (TYPE, ID, MEMBER, "_search"), explainable(search_compartment), None),
     Route("operation", "POST", (TYPE, ID, "$reindex"), reindex_parameter),
     Route("vread", "GET", (TYPE, ID, "_history", VERSION), vread, _SUBSET),
 )

@@ -9,7 +9,6 @@ from dataclasses import replace
 from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.interactions.bundle import Entry, matched
 from fhirhub.interactions.call import Call
-from fhirhub.interactions.explain import EXPLAIN, asks_to_explain, explained
 from fhirhub.interactions.include import included
 from fhirhub.interactions.search_contained import CONTAINED, Held, containment
 from fhirhub.interactions.search_pages import answer
@@ -35,10 +34,6 @@ def search_within(
         path: of the links of the Bundle.
         within: what matches have to fulfil besides.
     """
-    if asks_to_explain(request):
-        plain = replace(request, query=tuple(pair for pair in request.query if pair[0] != EXPLAIN))
-        filter = all_of([understood(resource_type, plain, call).filter, within])
-        return explained(request, call, filter=filter, search=call.dispatch)
     contained = containment(request)
     plain = replace(request, query=contained.others)
     query = understood(resource_type, plain, call)

@@ -63,7 +63,8 @@ def _check(query: SearchQuery, asked: Containment) -> None:
     if query.sort:
         raise _not_with("_sort", "contained resources come in the order in which their containers were created")
     if query.includes:
-        raise _not_with("_include", "nothing can be included with contained resources")
+        name = "_revinclude" if query.includes[0].reverse else "_include"
+        raise _not_with(name, "nothing can be included with contained resources")
     if query.elements and asked.result == "container":
         raise _not_with("_elements", "containers are of many types; ask for _containedType=contained")
     if related(query.filter):

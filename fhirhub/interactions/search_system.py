@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Final
 
 from fhirhub.definitions import r4
-from fhirhub.errors import FhirError, Issue
+from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.interactions.call import Call
 from fhirhub.interactions.search import Matches, understood
+from fhirhub.interactions.search_contained import CONTAINED, CONTAINED_TYPE
 from fhirhub.interactions.search_pages import answer
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.model.url import Query
@@ -47,6 +48,13 @@ def search_types(
     named = [value for name, value in request.query if name == TYPES]
     if len(named) > 1:
         raise bad_value(TYPES, "stands more than once in the request.")
+    for name, _ in request.query:
+        if name in (CONTAINED, CONTAINED_TYPE):
+            raise FhirError(
+                Failure.NOT_SUPPORTED,
+                f"Search parameter {name}: contained resources are found by a search of one type, not of several.",
+                expression=[f"http.{name}"],
+            )
     types = _named(named[0], possible) if named else tuple(possible)
     around = tuple(pair for pair in request.query if includes.is_include(pair[0]))
     criteria = tuple(pair for pair in request.query if pair[0] != TYPES and pair not in around)
@@ -58,6 +66,8 @@ def search_types(
         if name in in_use
     }
     query = next(iter(queries.values()))
+    if around and query.summary == "text":
+        raise bad_value("_summary", "text cannot be joined with _include or _revinclude.")
     query = replace(
         query,
         used=tuple(_in_order(request.query, query.used, around)),

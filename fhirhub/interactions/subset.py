@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/search.html#summary, https://hl7.org/fhir/R4/search.html#elements
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from fhirhub.definitions import Element, TypeDefinition, r4
 from fhirhub.errors import Failure, FhirError
 from fhirhub.model.json import Json, encode
 from fhirhub.model.request import FhirRequest
+from fhirhub.search.result_parameters import nearest
 from fhirhub.store.stored import Stored
 
 SUMMARIES: Final = ("true", "text", "data", "count", "false")
@@ -43,12 +44,20 @@ def check_subset(resource_type: str, summary: str | None, elements: str | None) 
 def _kept(resource_type: str, summary: str | None, elements: str | None) -> Callable[[Json], Json] | None:
     definition = r4().type(resource_type)
     if summary is not None and summary not in SUMMARIES:
-        raise FhirError(Failure.BAD_VALUE, f"_summary is {summary!r}; it can be {', '.join(SUMMARIES)}.")
+        raise FhirError(
+            Failure.BAD_VALUE,
+            f"_summary is {summary!r}; it can be {', '.join(SUMMARIES)}.",
+            expression=["http._summary"],
+        )
     if elements:
-        names = {name.strip().partition(".")[2] if "." in name else name.strip() for name in elements.split(",")}
+        names = {name.strip().removeprefix(f"{resource_type}.") for name in elements.split(",")}
         known = {element.choice or element.name for element in definition.elements.values()} | _ALWAYS
         if unknown := sorted(names - known):
-            raise FhirError(Failure.BAD_VALUE, f"_elements: {resource_type} has no element {unknown[0]!r}.")
+            raise FhirError(
+                Failure.BAD_VALUE,
+                f"_elements: {resource_type} has no element {unknown[0]!r}.{_meant(definition, unknown[0], known)}",
+                expression=["http._elements"],
+            )
         return lambda resource: _tagged(_select(resource, definition, lambda e: (e.choice or e.name) in names))
     if summary == "true":
         return lambda resource: _tagged(_summarise(resource, definition))
@@ -57,6 +66,12 @@ def _kept(resource_type: str, summary: str | None, elements: str | None) -> Call
     if summary == "data":
         return lambda resource: _tagged({key: value for key, value in resource.items() if key != "text"})
     return None
+
+
+def _meant(definition: TypeDefinition, name: str, known: Collection[str]) -> str:
+    element = definition.elements.get(name)
+    # `valueQuantity` is a property of JSON; the element is `value`.
+    return nearest(name, sorted(known)) if element is None else f" Did you mean {element.choice}?"
 
 
 def _select(resource: Json, definition: TypeDefinition, wanted: Callable[[Element], bool]) -> Json:

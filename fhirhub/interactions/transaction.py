@@ -207,8 +207,12 @@ class _Attempt:
 
 
 def _turn(request: FhirRequest) -> int:
-    """Return when a request has its turn, https://hl7.org/fhir/R4/http.html#trules."""
-    return _READS if request.path[1:] == ("_search",) else _TURN[request.method]
+    """Return when a request has its turn, https://hl7.org/fhir/R4/http.html#trules.
+
+    A search by POST is a read. So is an operation: one that changes anything refuses to be part of a transaction.
+    """
+    last = request.path[-1] if request.path else ""
+    return _READS if last == "_search" or last.startswith("$") else _TURN[request.method]
 
 
 def _relinked(plain: FhirRequest, entry: BundleEntry) -> FhirRequest:

@@ -23,18 +23,22 @@ Fault = tuple[str, str]
 
 
 def definition_of(resource: Json) -> SearchParameter | None:
-    """Return what a valid SearchParameter resource adds; None: it is not active, or it repeats what R4 has."""
+    """Return what a valid SearchParameter resource adds; None: it is not active, or it repeats what R4 has.
+
+    What has no value, but says in an extension why, is empty in the result.
+    """
     if resource.get("status") != ACTIVE:
         return None
     parameter = SearchParameter(
-        url=resource["url"],
-        code=resource["code"],
-        type=resource["type"],
-        base=tuple(resource["base"]),
+        url=resource.get("url", ""),
+        code=resource.get("code", ""),
+        type=resource.get("type", ""),
+        base=tuple(name or "" for name in resource.get("base", ())),
         expression=resource.get("expression"),
-        target=tuple(resource.get("target", ())),
+        target=tuple(name or "" for name in resource.get("target", ())),
         components=tuple(
-            SearchComponent(each["definition"], each["expression"]) for each in resource.get("component", ())
+            SearchComponent(each.get("definition", ""), each.get("expression", ""))
+            for each in resource.get("component", ())
         ),
         description=resource.get("description", ""),
     )
@@ -43,13 +47,14 @@ def definition_of(resource: Json) -> SearchParameter | None:
 
 def _repeats(parameter: SearchParameter) -> bool:
     """Whether R4 itself has the parameter, for every type it is for."""
-    for name in types_of(parameter.base):
+    names = types_of(parameter.base)
+    for name in names:
         own = r4().search_parameters(name).get(parameter.code)
         if own is None or own.type != parameter.type:
             return False
         if parameter.url != own.url and parameter.expression != own.expression:
             return False
-    return True
+    return bool(names)
 
 
 def faults(parameter: SearchParameter, known: SearchParameters) -> Iterator[Fault]:
@@ -66,8 +71,15 @@ def faults(parameter: SearchParameter, known: SearchParameters) -> Iterator[Faul
                 "63 letters, digits, '-' and '_'; names that begin with '_' are those of FHIR itself."
             ),
         )
+    if not parameter.url:
+        yield "url", "Without a URL nobody can tell which parameter it is."
+    if parameter.type not in (*CONVERTERS, "composite"):
+        yield "type", "Without a type nobody can tell how values are compared."
     if parameter.type == "special":
         yield "type", "A parameter of type special needs a program of its own; this server knows those of R4 alone."
+    if not parameter.base:
+        yield "base", "Without a base nobody can tell which resources it is about."
+        return
     if unknown := [name for name in parameter.base if name not in ANY_RESOURCE and not r4().is_resource_type(name)]:
         yield "base", f"{unknown[0]!r} is not a resource type of FHIR R4."
         return

@@ -4,13 +4,13 @@ https://hl7.org/fhir/R4/search.html#chaining
 """
 
 from collections.abc import Callable
+from functools import partial
 
-from fhirhub.definitions import r4
 from fhirhub.search.filter import Filter, Refers, any_of
 from fhirhub.search.refusal import NotSearchableError, searchable
 from fhirhub.search.result_parameters import nearest
 from fhirhub.search.site import Site
-from fhirhub.search.targets import targets
+from fhirhub.search.targets import some, targets
 
 Inner = Callable[[str], Filter]
 """Reads what follows in a name, as one for a resource type."""
@@ -31,7 +31,7 @@ def chained(resource_type: str, link: str, rest: str, site: Site, inner: Inner) 
         return Refers(code, named, inner(named))
     found: list[Filter] = []
     first = rest.partition(".")[0].partition(":")[0]
-    reasons: dict[str, str] = {}
+    reasons: list[NotSearchableError] = []
     for target in parameter_targets:
         # Cheaper than to find out the nearest names of each of some 145 types.
         if not first.startswith("_") and first not in site.parameters.of(target):
@@ -39,16 +39,19 @@ def chained(resource_type: str, link: str, rest: str, site: Site, inner: Inner) 
         try:
             found.append(Refers(code, target, inner(target)))
         except NotSearchableError as error:
-            reasons[target] = str(error)
+            reasons.append(error)
     if found:
         return any_of(found)
     if len(parameter_targets) == 1 and not reasons:
         searchable(parameter_targets[0], first, site)
     if len(reasons) == 1:
-        raise NotSearchableError(next(iter(reasons.values())))
-    known = sorted({name for target in parameter_targets for name in site.parameters.of(target)})
+        raise reasons[0]
+
+    def close() -> str:
+        return nearest(first, sorted({name for target in parameter_targets for name in site.parameters.of(target)}))
+
     raise NotSearchableError(
-        f"{code} refers to {some(parameter_targets)}, of which none can be searched by {rest!r}.{nearest(first, known)}"
+        f"{code} refers to {some(parameter_targets)}, of which none can be searched by {rest!r}.", close
     )
 
 
@@ -63,13 +66,6 @@ def reference(resource_type: str, link: str, site: Site) -> tuple[str, str | Non
     known = targets(parameter, resource_type)
     if colon and named not in known:
         raise NotSearchableError(
-            f"{named!r} is none of the target types of {code} ({some(known)}).{nearest(named, known)}"
+            f"{named!r} is none of the target types of {code} ({some(known)}).", partial(nearest, named, known)
         )
     return code, named or None, known
-
-
-def some(names: tuple[str, ...]) -> str:
-    """Return a list of types that is not too long for a sentence."""
-    if len(names) == len(r4().resource_types):
-        return "any type"
-    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:8])} and {len(names) - 8} more"

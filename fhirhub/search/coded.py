@@ -4,7 +4,6 @@ https://hl7.org/fhir/R4/search.html#token
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 from typing import Final, Literal
@@ -16,6 +15,7 @@ from fhirhub.search.convert import SYSTEMLESS
 from fhirhub.search.criterion import Criterion
 from fhirhub.search.filter import Filter, TokenIs, TokenStartsWith, any_of
 from fhirhub.search.paths import branches
+from fhirhub.search.result_parameters import nearest
 from fhirhub.search.terminology_expansion import Coding
 from fhirhub.search.textual import starting_with
 
@@ -56,16 +56,26 @@ def coded(criterion: Criterion, code: str, text: str, *, systemless: bool) -> Fi
             return TokenIs(f"{code}={keys.whole(value)}|")
         case [system, value] if system:
             if systemless:
-                raise syntax.bad_value(
-                    criterion.name,
-                    f"its codes carry no system; search for {syntax.escape(value) or 'the code'!r} alone.",
-                )
+                return _of_implied(criterion, code, system, value)
             return TokenIs(f"{code}={keys.whole(value) if value else ''}|{keys.system_id(system)}")
         case _:
             raise syntax.bad_value(
                 criterion.name,
                 f"{text!r} is not of the form code, system|code, |code or system|; a bar within a code is written \\|.",
             )
+
+
+def _of_implied(criterion: Criterion, code: str, system: str, value: str) -> Filter:
+    """`system|code` of elements that are a mere code: the system is the one that their bindings tell."""
+    implied = _implied(criterion.parameter, criterion.resource_type)
+    if system not in implied:
+        known = f" but {' or '.join(implied)}" if implied else ""
+        alone = repr(syntax.escape(value)) if value else "the code"
+        raise syntax.bad_value(criterion.name, f"its codes carry no system{known}; search for {alone} alone.")
+    values = [value] if value else sorted(implied[system] or ())
+    if not values:
+        raise syntax.bad_value(criterion.name, f"the codes of {system} cannot all be told; search for single ones.")
+    return any_of(TokenIs(f"{code}={keys.whole(each)}|") for each in values)
 
 
 @cache
@@ -111,8 +121,7 @@ def _in(criterion: Criterion, text: str) -> Filter:
     else:
         members = criterion.site.terminology.members(canonical)
     if members is None:
-        close = get_close_matches(canonical, r4_value_sets(), n=2, cutoff=0.8)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        hint = nearest(canonical, tuple(r4_value_sets()), likeness=0.8)
         raise syntax.bad_value(
             criterion.name,
             f"the value set {canonical!r} is not known here, or its codes cannot all be told.{hint}",
@@ -186,13 +195,18 @@ def _is_systemless(parameter: SearchParameter, resource_type: str) -> bool:
 
 
 @cache
-def _implied(parameter: SearchParameter, resource_type: str) -> tuple[str, ...]:
-    """The code systems of elements that are a mere code, which their bindings tell."""
-    systems: dict[str, None] = {}
+def _implied(parameter: SearchParameter, resource_type: str) -> Mapping[str, frozenset[str] | None]:
+    """The code systems of elements that are a mere code, each with its codes, None where those cannot all be told.
+
+    Their bindings tell both.
+    """
+    systems: dict[str, frozenset[str] | None] = {}
     for element in _elements(parameter, resource_type):
         if element.type == "code" and element.binding is not None:
-            systems |= dict.fromkeys(r4().codings.get(element.binding, {}))
-    return tuple(systems)
+            for system, codes in r4().codings.get(element.binding, {}).items():
+                known = systems.get(system, frozenset())
+                systems[system] = None if codes is None or known is None else known | codes
+    return MappingProxyType(systems)
 
 
 @cache

@@ -23,9 +23,12 @@ class Collector:
 
     `dates`, `numbers` and `groups` hold the fields of the entries, which take less time to compare than the entries
     themselves.
+
+    Arguments:
+        held: by the id of a contained resource, the codes of the reference parameters that lead to it.
     """
 
-    __slots__ = ("base_url", "dates", "groups", "numbers", "points", "site", "tokens")
+    __slots__ = ("base_url", "dates", "groups", "held", "numbers", "points", "site", "tokens")
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -35,10 +38,20 @@ class Collector:
         self.numbers: dict[tuple[str, Decimal, Decimal], None] = {}
         self.groups: dict[tuple[str, tuple[str, ...], Times, Numbers], None] = {}
         self.points: dict[Point, None] = {}
+        self.held: dict[str, dict[str, None]] = {}
+
+    def put_held(self, code: str, fragment: str) -> None:
+        """Note that a reference parameter leads to a contained resource."""
+        self.held.setdefault(fragment, {})[code] = None
 
     def put_group(self, code: str, inner: "Collector") -> None:
         """Add what was gathered for one element that a composite is about."""
         self.groups[code, tuple(inner.tokens), tuple(inner.dates), tuple(inner.numbers)] = None
+
+    def size(self) -> int:
+        """Return how many entries were gathered; one of a group counts as much as one outside."""
+        inner = sum(len(tokens) + len(dates) + len(numbers) for _, tokens, dates, numbers in self.groups)
+        return len(self.tokens) + len(self.dates) + len(self.numbers) + inner
 
     def entries(self) -> IndexEntries:
         """Return all that was gathered."""

@@ -13,6 +13,7 @@ from fhirhub.search import syntax
 from fhirhub.search.criterion import Criterion
 from fhirhub.search.filter import Filter, GroupIs, all_of
 from fhirhub.search.index_composite import Component, components
+from fhirhub.search.parameters import SearchParameters
 from fhirhub.search.paths import branches
 
 _RESOURCE: Final = "%resource."
@@ -38,7 +39,7 @@ def composite(criterion: Criterion, text: str, one: Callable[[Criterion, str], F
     for number, (part, component) in enumerate(zip(parts, found, strict=True), 1):
         own, here = component.parameter, within(parameter, resource_type, number, component)
         inner.append(one(replace(criterion, parameter=here, within=criterion.name), part))
-        if _covers(own, here, resource_type):
+        if is_searched(own, resource_type, criterion.site.parameters) and _covers(own, here, resource_type):
             # Finds whatever the group finds and more, but its index is one that is there anyway.
             outer.append(one(replace(criterion, parameter=own, within=criterion.name), part))
     return all_of([*outer, GroupIs(parameter.code, all_of(inner))])
@@ -59,11 +60,15 @@ def within(parameter: SearchParameter, resource_type: str, number: int, part: Co
     return replace(part.parameter, code=str(number), expression=" | ".join(expressions))
 
 
+def is_searched(parameter: SearchParameter, resource_type: str, known: SearchParameters) -> bool:
+    """Whether the index entries of a type are those of a parameter: none other has its code, and all are made."""
+    code = parameter.code
+    return known.of(resource_type).get(code) == parameter and (resource_type, code) not in known.building
+
+
 @cache
 def _covers(own: SearchParameter, component: SearchParameter, resource_type: str) -> bool:
     """Whether a parameter finds every value that the component of a composite finds, as their expressions show."""
-    if resource_type not in own.base:
-        return False
     wide = {_plain(branch.expression) for branch in branches(own, resource_type) if branch.only is None}
     return {_plain(branch.expression) for branch in branches(component, resource_type)} <= wide
 

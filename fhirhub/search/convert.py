@@ -116,6 +116,8 @@ def _canonical(code: str, value: str, into: Collector) -> bool:
 
 def _pointer(code: str, value: str, into: Collector) -> bool:
     """A canonical or uri that serves as a reference: below the base URL it is found as a local one."""
+    if value.startswith("#"):
+        into.put_held(code, value[1:])
     url, bar, _ = value.partition("#")[0].partition("|")
     key = keys.reference_key(url, into.base_url)
     if key is None:
@@ -132,6 +134,8 @@ def _reference(code: str, value: Json, into: Collector) -> bool:
     if literal and (key := keys.reference_key(literal, into.base_url)):
         into.tokens[f"{code}={key}"] = None
         found = True
+    elif literal and literal.startswith("#"):
+        into.put_held(code, literal[1:])
     identifier = value.get("identifier")
     if identifier:
         # Kept apart from the literal keys: a bare `code` would otherwise be the prefix of both.

@@ -11,6 +11,7 @@ from fhirhub.search import includes, result_parameters, syntax
 from fhirhub.search.filter import Filter
 from fhirhub.search.parse import parse
 from fhirhub.search.site import Site
+from fhirhub.search.terms import FILTER
 
 
 def parse_criteria(resource_type: str, query_string: str, site: Site) -> Filter:
@@ -29,9 +30,17 @@ def canonical_criteria(resource_type: str, query_string: str) -> str:
     """
     parts = []
     for name, value in _pairs(resource_type, query_string):
-        alternatives = sorted({_escaped_once(name, part) for part in syntax.alternatives(name, value)})
-        parts.append(f"{name}={','.join(alternatives)}")
+        parts.append(f"{name}={value if _is_expression(name) else _in_order(name, value)}")
     return f"{resource_type}?{'&'.join(sorted(set(parts)))}"
+
+
+def _is_expression(name: str) -> bool:
+    """Whether a parameter, maybe at the end of a chain, is `_filter`: commas and backslashes mean others there."""
+    return re.split("[.:]", name)[-1] == FILTER
+
+
+def _in_order(name: str, value: str) -> str:
+    return ",".join(sorted({_escaped_once(name, part) for part in syntax.alternatives(name, value)}))
 
 
 def _escaped_once(name: str, part: str) -> str:

@@ -30,7 +30,6 @@ _DATE_TIME: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
 def date_range(text: str, zone: tzinfo) -> Range | None:
     """Return the range a date, dateTime or instant covers at the precision it is written in; None when it is none.
 
@@ -39,6 +38,10 @@ def date_range(text: str, zone: tzinfo) -> Range | None:
 
     Fractions finer than a microsecond are cut off.
     """
+    return _known_range(text, zone) if len(text) <= _SHORT else _new_range(text, zone)
+
+
+def _new_range(text: str, zone: tzinfo) -> Range | None:
     found = _DATE_TIME.fullmatch(text)
     if found is None:
         return None
@@ -63,6 +66,11 @@ def date_range(text: str, zone: tzinfo) -> Range | None:
     step = 10 ** (6 - len(digits))
     low += int(digits) * step
     return low, low + step
+
+
+# Dates recur; whatever else someone writes there shall not fill the memory.
+_SHORT: Final = 40
+_known_range: Final = lru_cache(maxsize=4096)(_new_range)
 
 
 def _months(year: int, month: int, count: int) -> Range:
@@ -93,11 +101,16 @@ def _offset(zone: str) -> int:
 
 
 def period_range(period: Json, zone: tzinfo) -> Range | None:
-    """Return the range of a Period, open ends included; None when it has neither start nor end."""
+    """Return the range of a Period, open ends included; None when it has neither start nor end.
+
+    One that ends before it starts is found by all it may have meant: from its end to its start.
+    """
     start = date_range(period.get("start") or "", zone)
     end = date_range(period.get("end") or "", zone)
     if start is None and end is None:
         return None
+    if start and end and end[1] <= start[0]:
+        return end[0], start[1]
     return (start[0] if start else BEGINNING, end[1] if end else END)
 
 

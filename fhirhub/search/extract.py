@@ -4,24 +4,32 @@ https://hl7.org/fhir/R4/searchparameter.html#expression
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Final
 
 from fhirhub.definitions import r4
 from fhirhub.fhirpath import FhirPathError
 from fhirhub.model.json import Json
+from fhirhub.search import keys
 from fhirhub.search.collector import Collector, Converter, Pairs, Put
 from fhirhub.search.convert import convert_all, converters_of, embedded, is_indexed, points_to, selection
 from fhirhub.search.index_composite import composites
 from fhirhub.search.index_texts import TEXTS, Texts, put_texts
-from fhirhub.search.leading import event, leading, listed
+from fhirhub.search.leading import put_leading
 from fhirhub.search.parameters import SearchParameters
 from fhirhub.search.paths import branches
 from fhirhub.search.site import Site
 from fhirhub.search.values import Contained, IndexEntries
 from fhirhub.search.words import words
+
+MAX_BESIDE: Final = 2_000
+"""Most index entries that the contained resources of one resource may have as well for those beside them.
+
+What they refer to is copied: without a limit, some hundred that all refer to a large one would fill the document.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +52,47 @@ class _Plan:
 
 def extract(resource: Json, resource_type: str, site: Site) -> IndexEntries:
     """Return the index entries of a valid resource."""
-    entries = _found(resource, resource_type, resource, site)
-    if leading(resource_type) is not None:
-        entries.event = event(resource_type, entries.dates)
-        entries.listed = listed(resource_type, entries.tokens)
+    found = _found(resource, resource_type, resource, site)
+    entries = found.entries()
+    put_leading(entries, resource_type)
     if site.full_text:
         entries.words = words(resource)
-    for inner in resource.get("contained", ()):
-        if "id" in inner:
-            within = _found(inner, inner["resourceType"], resource, site)
-            within.points = []
-            entries.contained.append(Contained(inner["resourceType"], inner["id"], within))
+    if "contained" in resource:
+        entries.contained = _contained(resource, found, site)
     return entries
 
 
-def _found(resource: Json, resource_type: str, holder: Json, site: Site) -> IndexEntries:
+def _contained(resource: Json, outer: Collector, site: Site) -> list[Contained]:
+    """Return what a resource contains; what that refers to among it stands in it once more, for chains to find."""
+    found = [
+        (inner["id"], inner["resourceType"], _found(inner, inner["resourceType"], resource, site))
+        for inner in resource["contained"]
+        if "id" in inner
+    ]
+    by_id: dict[str, list[tuple[str, Collector]]] = defaultdict(list)
+    for logical_id, name, own in found:
+        by_id[logical_id].append((name, own))
+    contained, room = [], MAX_BESIDE
+    for logical_id, name, own in found:
+        entries = _held(own, outer.held.get(logical_id, ()))
+        for other_id, codes in own.held.items():
+            for other_name, other in by_id.get(other_id, ()):
+                room -= other.size()
+                if room >= 0:
+                    entries.contained.append(Contained(other_name, other_id, _held(other, codes)))
+                    entries.tokens += (key for key in map(keys.beside_key, codes) if key not in entries.tokens)
+        contained.append(Contained(name, logical_id, entries))
+    return contained
+
+
+def _held(own: Collector, codes: Iterable[str]) -> IndexEntries:
+    entries = own.entries()
+    entries.tokens += map(keys.held_key, codes)
+    entries.points = []
+    return entries
+
+
+def _found(resource: Json, resource_type: str, holder: Json, site: Site) -> Collector:
     plan = _plan(site.parameters, resource_type)
     into = Collector(site)
     for put in plan.always:
@@ -67,7 +101,7 @@ def _found(resource: Json, resource_type: str, holder: Json, site: Site) -> Inde
     for name in resource:
         for put in by_property.get(name, ()):
             put(resource, holder, into)
-    return into.entries()
+    return into
 
 
 def _source(expression: str, resource_type: str, targets: tuple[_Target, ...]) -> Put:

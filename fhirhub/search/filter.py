@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/search.html#combining
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,6 +82,20 @@ class GroupIs:
     """Some one group of the composite `parameter` fulfils `part`, which is about the entries of the group."""
 
     parameter: str
+    part: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Some one contained resource of a type, which the reference parameter `parameter` leads to, fulfils `part`.
+
+    A contained resource has no logical id and no time of update, and nothing but its container knows it: of `part`,
+    nothing that is about those is fulfilled (see `for_contained`).
+    https://hl7.org/fhir/R4/search.html#contained
+    """
+
+    parameter: str
+    resource_type: str
     part: "Filter"
 
 
@@ -170,6 +184,7 @@ Filter = (
     | TokenHas
     | RangeIs
     | GroupIs
+    | Holds
     | HasWord
     | Within
     | IdIn
@@ -213,7 +228,7 @@ def leaves(part: Filter) -> int:
     match part:
         case And(parts) | Or(parts):
             return sum(map(leaves, parts))
-        case Not(inner) | GroupIs(_, inner) | Refers(_, _, inner) | ReferredBy(_, _, inner):
+        case Not(inner) | GroupIs(_, inner) | Holds(_, _, inner) | Refers(_, _, inner) | ReferredBy(_, _, inner):
             return leaves(inner)
         case _:
             return 1
@@ -224,7 +239,7 @@ def related(part: Filter) -> bool:
     match part:
         case And(parts) | Or(parts):
             return any(map(related, parts))
-        case Not(inner) | GroupIs(_, inner):
+        case Not(inner) | GroupIs(_, inner) | Holds(_, _, inner):
             return related(inner)
         case _:
             return isinstance(part, Related)
@@ -241,3 +256,24 @@ def none_of(part: Filter) -> Filter:
             return inner
         case _:
             return Not(part)
+
+
+def replaced(part: Filter, by: Callable[[Filter], Filter]) -> Filter:
+    """Return a filter with everything that `And`, `Or` and `Not` join replaced, simplified."""
+    match part:
+        case And(parts):
+            return all_of(replaced(each, by) for each in parts)
+        case Or(parts):
+            return any_of(replaced(each, by) for each in parts)
+        case Not(inner):
+            return none_of(replaced(inner, by))
+        case _:
+            return by(part)
+
+
+def for_contained(part: Filter) -> Filter:
+    """Return what a filter comes to for a contained resource.
+
+    Its id is one within its container only: whoever asks for Patient/1 does not mean any `#1`.
+    """
+    return replaced(part, lambda each: Nothing() if isinstance(each, IdIn | Updated | ReferredBy) else each)

@@ -25,12 +25,16 @@ MAX_LENGTH: Final = 16_000
 """Most characters of an expression."""
 MAX_DEPTH: Final = 20
 """Most parentheses and brackets within one another."""
+MAX_CHANGES: Final = 20
+"""Most changes between `and` and `or`: each puts all that stands before it one level deeper."""
 
 _BLANK: Final = re.compile(r"\s*")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_\-:]*")
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _TOKEN: Final = re.compile(r"[^\s\"\])][^\s\])]*")
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+"""What JSON can escape and no value has: NUL and half surrogate pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class _Parser:
         self._text = text
         self._at = 0
         self._depth = 0
+        self._changes = 0
 
     def whole(self) -> Expression:
         found = self._expression()
@@ -89,17 +94,18 @@ class _Parser:
         return found
 
     def _expression(self) -> Expression:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise too_costly("_filter", f"more than {MAX_DEPTH} parentheses and brackets are within one another.")
         found = self._term()
         while (operator := self._joint()) is not None:
             part = self._term()
             if isinstance(found, Combination) and found.operator == operator:
                 found = Combination(operator, (*found.parts, part))
             else:
+                self._changes += isinstance(found, Combination)
                 found = Combination(operator, (found, part))
-        self._depth -= 1
+        if self._changes > MAX_CHANGES:
+            raise too_costly(
+                "_filter", f"and and or change more than {MAX_CHANGES} times; put parts that and joins in parentheses."
+            )
         return found
 
     def _joint(self) -> Literal["and", "or"] | None:
@@ -128,7 +134,11 @@ class _Parser:
         return Comparison(path, operator, self._value(), start + 1)
 
     def _closed(self, end: str) -> Expression:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise too_costly("_filter", f"more than {MAX_DEPTH} parentheses and brackets are within one another.")
         found = self._expression()
+        self._depth -= 1
         self._skip()
         if not self._take(end):
             raise self._wrong(f"and, or, or {end}")
@@ -164,11 +174,13 @@ class _Parser:
         if (string := _STRING.match(self._text, self._at)) is None:
             raise self._wrong("a value: a text in double quotes, a number, a date or a code")
         try:
-            value = json.loads(string[0])
+            value = str(json.loads(string[0]))
         except ValueError:
             raise self._wrong("a text in double quotes, as JSON writes it") from None
+        if _NO_TEXT.search(value) is not None:
+            raise self._wrong("a text of characters, not NUL or half a surrogate pair")
         self._at = string.end()
-        return str(value)
+        return value
 
     def _take(self, char: str) -> bool:
         taken = self._text.startswith(char, self._at)

@@ -18,7 +18,7 @@ from fhirhub.search.dates import date_range
 from fhirhub.search.filter import Filter, RangeIs, TokenHas, TokenStartsWith, all_of, none_of
 from fhirhub.search.folding import fold
 from fhirhub.search.leading import is_single
-from fhirhub.search.predicates import predicate
+from fhirhub.search.predicates import kind_of, predicate
 from fhirhub.search.site import Site
 from fhirhub.search.syntax import bad_value
 
@@ -49,7 +49,7 @@ def compared(
     def plain(text: str, modifier: str | None = modifier) -> Filter:
         return predicate(Criterion(parameter, resource_type, modifier, text, site))
 
-    code, kind = parameter.code, parameter.type
+    code, kind = parameter.code, kind_of(parameter)
     escaped = _escaped(kind, value)
     match operator, kind:
         case _ if modifier is not None and operator not in ("eq", "re"):
@@ -61,7 +61,7 @@ def compared(
         case "eq", "string" if modifier is None:
             return _text_equals(code, value)
         case "po", "date":
-            return _overlaps(code, value, site) if code != "_lastUpdated" else plain(f"eq{value}")
+            return _overlaps(code, value, site) if code != "_lastUpdated" else plain(f"eq{escaped}")
         case _ if operator in _PREFIXES and kind in _ORDERED:
             return plain(f"{operator}{escaped}")
         case "eq", _:
@@ -83,10 +83,10 @@ def compared(
 
 
 def _refusal(operator: str, parameter: SearchParameter) -> str:
-    code, kind = parameter.code, parameter.type
-    if operator == "ne":
+    code, kind = parameter.code, kind_of(parameter)
+    if operator == "ne" and kind in ("string", "token", "uri", "reference"):
         return f"a resource can have several values of {code}, so ne is not supported; write not({code} eq ...)."
-    return f"{operator} is not supported for parameters of type {kind}."
+    return f"{operator} is not supported for {f'parameters of type {kind}' if kind == parameter.type else code}."
 
 
 def _escaped(kind: SearchParameterType, value: str) -> str:

@@ -8,13 +8,15 @@ from typing import Final
 from fhirhub.errors import Failure, FhirError
 from fhirhub.model.reference import is_logical_id
 from fhirhub.search import syntax
-from fhirhub.search.chain import Inner, reference, some
+from fhirhub.search.chain import Inner, reference
 from fhirhub.search.filter import Filter, IdIn, ReferredBy
 from fhirhub.search.refusal import NotSearchableError, known_type
 from fhirhub.search.site import Site
+from fhirhub.search.targets import some
 
 PREFIX: Final = "_has:"
 LIST: Final = "_list"
+FORM: Final = "expected _has:[type]:[reference parameter]:[search parameter]."
 
 _ITEM: Final = "item"
 """The parameter of List for `List.entry.item`."""
@@ -24,7 +26,7 @@ def split(name: str) -> tuple[str, str, str]:
     """Return the parts of `_has:Type:parameter:rest`. Raises NotSearchableError: it has not that form."""
     parts = name.removeprefix(PREFIX).split(":", 2)
     if len(parts) < 3 or not all(parts):
-        raise NotSearchableError("expected _has:[type]:[reference parameter]:[search parameter].")
+        raise NotSearchableError(FORM)
     return parts[0], parts[1], parts[2]
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from fhirhub.definitions import SearchParameter, r4
 from fhirhub.errors import FhirError
+from fhirhub.search.refusal import NotSearchableError, searchable
 from fhirhub.search.result_parameters import nearest
 from fhirhub.search.site import Site
 from fhirhub.search.syntax import bad_value
@@ -96,10 +97,12 @@ def _check_type(name: str, resource_type: str) -> None:
 
 
 def _parameter(name: str, source: str, code: str, site: Site) -> SearchParameter:
-    known = references(source, site)
-    if code in known:
-        return known[code]
-    raise _unknown(name, source, code, site)
+    if code not in references(source, site):
+        raise _unknown(name, source, code, site)
+    try:
+        return searchable(source, code, site)
+    except NotSearchableError as error:
+        raise bad_value(name, f"{source}:{code}: {error}") from None
 
 
 def _unknown(name: str, source: str, code: str, site: Site) -> FhirError:

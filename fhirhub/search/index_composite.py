@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from fhirhub.definitions import SearchComponent, SearchParameter, SearchParameterType
+from fhirhub.errors import Failure, FhirError
 from fhirhub.fhirpath import FhirPathError, compile_expression
 from fhirhub.fhirpath.errata import intended
 from fhirhub.model.json import Json
@@ -28,6 +29,13 @@ _ERRATA: Final[Mapping[SearchComponent, str]] = MappingProxyType(
         SearchComponent(_RELATION, "target"): _RELATES_TO,
     }
 )
+
+
+MAX_ENTRIES: Final = 1_000_000
+"""Most entries in the groups of one composite; a document of 16 MiB has no room for more.
+
+A component that asks for `%resource` is the same in every element, so there can be the square of what the resource has.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ def composites(resource_type: str, parameters: SearchParameters) -> Iterator[tup
     """Return functions that add the groups of a resource of the type, each with the properties it looks for.
 
     Where the resource has none of the properties, the function has nothing to add; no properties: none is known.
-    Composites about the same values share a function.
+    Composites about the same values share a function. It raises FhirError (413) for more than `MAX_ENTRIES`.
     """
     codes: dict[tuple[str, Parts], list[str]] = defaultdict(list)
     properties: dict[tuple[str, Parts], frozenset[str]] = {}
@@ -92,6 +100,7 @@ def _put(codes: tuple[str, ...], expression: str, parts: Parts, resource_type: s
     converters = tuple((str(number), CONVERTERS[kind]) for number, (kind, _) in enumerate(parts, 1))
 
     def put(resource: Json, holder: Json, into: Collector) -> None:
+        room = MAX_ENTRIES
         try:
             for type_name, element in elements(resource):
                 inner = Collector(into.site)
@@ -101,6 +110,9 @@ def _put(codes: tuple[str, ...], expression: str, parts: Parts, resource_type: s
                         break
                     convert_all(name, of_type, values, inner)
                 else:
+                    room -= inner.size()
+                    if room < 0:
+                        raise FhirError(Failure.TOO_LARGE, f"There are too many values to index for {codes[0]}.")
                     for code in codes:
                         into.put_group(code, inner)
         except FhirPathError as error:

@@ -94,7 +94,9 @@ def _unit(system: str | None, code: str | None, text: str | None) -> _Unit:
 
 def _new_unit(system: str | None, code: str | None, text: str | None) -> _Unit:
     suffixes = [""]
-    suffixes += dict.fromkeys(keys.unit_name("", each) for each in (code, text) if each)
+    # A code of UCUM has a name of its own below.
+    apart = code if system == UCUM else None
+    suffixes += dict.fromkeys(keys.unit_name("", each) for each in (code, text) if each and each != apart)
     if not (system and code):
         return _Unit(tuple(suffixes))
     suffixes.append(keys.coded_name("", system, code))
@@ -123,9 +125,8 @@ def _limits(quantity: Json) -> tuple[Decimal, Decimal] | None:
 
 
 def _put(code: str, unit: _Unit, low: Decimal, high: Decimal, into: Collector) -> None:
-    numbers = into.numbers
     for suffix in unit.suffixes:
-        numbers[code + suffix, low, high] = None
+        _put_number(code + suffix, low, high, into)
     if unit.conversion is not None:
         _put_canonical(code + unit.canonical, unit.conversion, low, unit.conversion, high, into)
 
@@ -138,7 +139,11 @@ def _put_canonical(
     if least is not None and most is not None:
         if of_low.decreasing:
             least, most = (LEAST if most is MOST else most), (MOST if least is LEAST else least)
-        into.numbers[name, least, most] = None
+        _put_number(name, least, most, into)
+
+
+def _put_number(name: str, one: Decimal, other: Decimal, into: Collector) -> None:
+    into.numbers[(name, one, other) if one <= other else (name, other, one)] = None
 
 
 def _unit_of(quantity: Json) -> _Unit:
@@ -165,7 +170,7 @@ def money(code: str, value: Json, into: Collector) -> bool:
 
 
 def range_of_quantities(code: str, value: Json, into: Collector) -> bool:
-    """Add a Range; an end that is not given is open.
+    """Add a Range; an end that is not given is open, and ends that stand the wrong way round are turned.
 
     The bare numbers of two ends in different units are no range.
     """
@@ -208,7 +213,7 @@ def bare_range(code: str, value: Json, into: Collector) -> bool:
     least, most = _limits(value.get("low") or {}), _limits(value.get("high") or {})
     if least is None and most is None:
         return False
-    into.numbers[code, least[0] if least else LEAST, most[1] if most else MOST] = None
+    _put_number(code, least[0] if least else LEAST, most[1] if most else MOST, into)
     return True
 
 

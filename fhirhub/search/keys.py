@@ -15,11 +15,14 @@ https://hl7.org/fhir/R4/search.html#token, #string, #uri and #reference
     parameter:of-type=code|system|value
                                an identifier with one coding of its type
     phonetic=sound             see `phonetic`
+    ^parameter                 of a contained resource: the reference parameter of what contains it leads to it;
+                               no parameter's name starts like that
+    parameter^                 of a contained resource: the reference parameter leads to one beside it
 
 Ranges of numbers have names instead: `parameter` for the bare number, and for a quantity as well
 
     parameter|c:unit           in a canonical unit of UCUM
-    parameter|u:text           as it stands, `text` being its unit or the code of that
+    parameter|u:text           as it stands, `text` being its unit or the code of that, but for codes of UCUM
     parameter|s:system:code    as it stands, the unit given by a code system
 
 A bar in a value is written as `BAR`, a control character that no FHIR value has, so a bar only ever separates and
@@ -35,7 +38,7 @@ from hashlib import blake2b
 from typing import Final
 
 from fhirhub.model.reference import parse_reference
-from fhirhub.search.folding import fold
+from fhirhub.search.folding import fold_start
 
 BAR: Final = "\x1f"
 """What stands for a bar within a value."""
@@ -54,10 +57,13 @@ def digest(text: str, size: int = 6) -> str:
     return urlsafe_b64encode(blake2b(text.encode(), digest_size=size).digest()).decode()
 
 
-@lru_cache(maxsize=4096)
 def system_id(system: str) -> str:
     """Return the eight characters that stand for a code or identifier system."""
-    return digest(system)
+    return _known_digest(system) if len(system) <= VALUE_LIMIT else digest(system)
+
+
+# What is short recurs; what is longer than a key keeps does not, and would fill the memory.
+_known_digest: Final = lru_cache(maxsize=4096)(digest)
 
 
 def escape(text: str) -> str:
@@ -87,6 +93,16 @@ def _within(text: str, limit: int) -> str:
     return f"{escape(text[: limit // 2])}{CUT}{digest(text, 18)}"
 
 
+def held_key(code: str) -> str:
+    """Return the key of a contained resource that a reference parameter of its container leads to."""
+    return f"^{code}"
+
+
+def beside_key(code: str) -> str:
+    """Return the key of a contained resource whose reference parameter leads to one beside it."""
+    return f"{code}^"
+
+
 def canonical_name(code: str, unit: str) -> str:
     """Return the name of the numbers of a quantity parameter in a canonical unit."""
     return f"{code}|c:{whole(unit)}"
@@ -108,7 +124,7 @@ def string_key(text: str) -> str:
 
 
 def _string_key(text: str) -> str:
-    kept = fold(text)[:STRING_LIMIT]
+    kept = fold_start(text, STRING_LIMIT)
     return f"{escape(kept)}|" if kept == text else f"{escape(kept)}|{digest(text)}"
 
 
@@ -117,12 +133,15 @@ _SHORT: Final = 40
 _short_string_key: Final = lru_cache(maxsize=8192)(_string_key)
 
 
-@lru_cache(maxsize=8192)
 def reference_key(text: str, base_url: str) -> str | None:
     """Return the key part of a literal reference, None for one into the resource itself (`#x`) or an empty one.
 
     A restful reference loses version and fragment, and below `base_url` also the base.
     """
+    return _known_reference(text, base_url) if len(text) <= VALUE_LIMIT else _new_reference(text, base_url)
+
+
+def _new_reference(text: str, base_url: str) -> str | None:
     parsed = parse_reference(text)
     if parsed is None:
         return None if text.startswith("#") or not text else whole(text)
@@ -130,3 +149,6 @@ def reference_key(text: str, base_url: str) -> str | None:
     if parsed.base is None or parsed.base == base_url:
         return local
     return whole(f"{parsed.base}/{local}")
+
+
+_known_reference: Final = lru_cache(maxsize=8192)(_new_reference)

@@ -13,7 +13,7 @@ from typing import Final
 
 from fhirhub.definitions import SearchParameter, r4
 from fhirhub.search.paths import branches
-from fhirhub.search.values import RangeEntry
+from fhirhub.search.values import IndexEntries
 
 _PREFERRED: Final = (
     "date", "authored", "authoredon", "authored-on", "recorded-date", "created", "effective", "effective-time",
@@ -22,8 +22,14 @@ _PREFERRED: Final = (
 )  # fmt: skip
 """Codes by which types name the date that matters most; the first one a type has, and has once, is its leading date."""
 
+LONGEST_DAY: Final = 26 * 3_600 * 1_000_000
+"""Microseconds that no day is longer than where clocks are changed."""
+_LONGER: Final = "\x1d"
+"""A control character, which no key of a list has."""
+
 _PERSON: Final = ("patient", "subject")
 _ABOUT: Final = ("code", "category")
+_CAST: Final = re.compile(r"( as |\.(as|ofType)\()[A-Za-z]+$")
 _PATH: Final = re.compile(r"[A-Z][A-Za-z]*(?:\.[a-z]\w*)+")
 
 
@@ -39,9 +45,13 @@ def leading(resource_type: str) -> str | None:
 
 
 def is_single(parameter: SearchParameter, resource_type: str) -> bool:
-    """Whether a resource has at most one value of a parameter, as its path shows."""
-    found = branches(parameter, resource_type)
-    return len(found) == 1 and _PATH.fullmatch(found[0].expression) is not None and _never_repeats(found[0].expression)
+    """Whether a resource has at most one value of a parameter, as its path shows.
+
+    Alternatives count as one where they are the types of one element.
+    """
+    paths = {_CAST.sub("", branch.expression.strip("()")) for branch in branches(parameter, resource_type)}
+    path = paths.pop() if len(paths) == 1 else ""
+    return _PATH.fullmatch(path) is not None and _never_repeats(path)
 
 
 def _never_repeats(path: str) -> bool:
@@ -69,14 +79,27 @@ def about(resource_type: str) -> tuple[str, ...]:
     return tuple(code for code in _ABOUT if code in known and known[code].type == "token")
 
 
-def event(resource_type: str, dates: list[RangeEntry]) -> int | None:
-    """Return the low end of the leading date, None where the resource has none."""
+def put_leading(entries: IndexEntries, resource_type: str) -> None:
+    """Add to the entries of a resource when what it tells of took place, and the lists it is in."""
     code = leading(resource_type)
-    return None if code is None else next((int(entry.low) for entry in dates if entry.parameter == code), None)
+    if code is None:
+        return
+    found = next((entry for entry in entries.dates if entry.parameter == code), None)
+    entries.event = None if found is None else int(found.low)
+    entries.listed = _lists(resource_type, entries.tokens)
+    if found is not None and found.high - found.low > LONGEST_DAY:
+        entries.listed += [longer(key) for key in ("", *entries.listed)]
 
 
-def listed(resource_type: str, tokens: list[str]) -> list[str]:
-    """Return the keys of the lists a resource of a type with a leading date is in."""
+def longer(key: str) -> str:
+    """Return the key of those of a list whose leading date is longer than a day; "" is the list of all resources.
+
+    What lasts long may have begun long before the time it is looked for in.
+    """
+    return f"{_LONGER}{key}"
+
+
+def _lists(resource_type: str, tokens: list[str]) -> list[str]:
     who, what = person(resource_type), about(resource_type)
     if who is None:
         return []

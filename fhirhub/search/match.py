@@ -15,6 +15,7 @@ from fhirhub.search.filter import (
     Filter,
     GroupIs,
     HasWord,
+    Holds,
     IdIn,
     InHierarchy,
     Not,
@@ -29,7 +30,9 @@ from fhirhub.search.filter import (
     TokenStartsWith,
     Updated,
     Within,
+    for_contained,
 )
+from fhirhub.search.keys import held_key
 from fhirhub.search.values import IndexEntries, Point, RangeEntry
 
 EARTH_RADIUS: Final = 6_378_100.0
@@ -84,6 +87,10 @@ def matches(
                 return any(_keeps(node, entry) for entry in (entries.dates if kind == "date" else entries.numbers))
             case GroupIs(parameter, part):
                 return any(fulfilled(part, each.entries) for each in entries.groups if each.parameter == parameter)
+            case Holds(parameter, resource_type, part):
+                key, inner = held_key(parameter), for_contained(part)
+                held = [each.entries for each in entries.contained if each.resource_type == resource_type]
+                return any(fulfilled(inner, each) for each in held if key in each.tokens)
             case HasWord(word, narrative):
                 return f".{word}" in entries.words or (not narrative and word in entries.words)
             case Within():

@@ -76,7 +76,8 @@ def quantity(criterion: Criterion, text: str) -> Filter:
         case []:
             return _compared(prefix, code, limits)
         case ["", symbol] if symbol:
-            return _compared(prefix, keys.unit_name(code, symbol), limits)
+            names = keys.unit_name(code, symbol), keys.coded_name(code, UCUM, symbol)
+            return any_of(_compared(prefix, name, limits) for name in names)
         case [system, symbol] if system and symbol:
             scale = conversion(symbol) if system == UCUM else None
             if scale is not None and (converted := limits.on(scale)) is not None:

@@ -15,11 +15,13 @@ from fhirhub.search.includes import Include
 from fhirhub.search.refusal import NotSearchableError, ignored
 from fhirhub.search.result_parameters import ResultParameters, SortKey, Summary, Total
 from fhirhub.search.site import Site
-from fhirhub.search.syntax import bad_value
+from fhirhub.search.syntax import bad_value, too_costly
 from fhirhub.search.terms import Terms
 
 DEFAULT_COUNT: Final = 20
 MAX_COUNT: Final = 1_000
+MAX_IGNORED: Final = 50
+"""Most parameters that are passed over: to find the nearest names of each takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ def parse(
             try:
                 filters.append(terms.read(resource_type, name, value))
             except NotSearchableError as error:
+                if len(passed_over) == MAX_IGNORED:
+                    raise too_costly(name, f"more than {MAX_IGNORED} parameters would have to be ignored.") from None
                 passed_over.append(ignored(name, str(error), handling))
                 continue
         used.append((name, value))

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/searchparameter.html#expression
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 from fhirhub.definitions import Element, SearchParameter, r4
@@ -36,11 +36,22 @@ class Branch:
     only: str | None = None
 
 
-@cache
 def branches(parameter: SearchParameter, resource_type: str) -> tuple[Branch, ...]:
     """Return the alternatives of a parameter's expression that concern `resource_type`."""
-    texts = (text.strip() for text in _split(parameter.expression or "", "|"))
+    expression = parameter.expression or ""
+    if len(expression) <= _SHORT:
+        return _known_branches(expression, resource_type)
+    return _new_branches(expression, resource_type)
+
+
+def _new_branches(expression: str, resource_type: str) -> tuple[Branch, ...]:
+    texts = (text.strip() for text in _split(expression, "|"))
     return tuple(_branch(text, resource_type) for text in texts if _concerns(text, resource_type))
+
+
+# R4 has half as many, and none is longer; anyone can send a SearchParameter that is looked at and refused.
+_SHORT: Final = 1_500
+_known_branches: Final = lru_cache(maxsize=8192)(_new_branches)
 
 
 def _concerns(text: str, resource_type: str) -> bool:
@@ -96,12 +107,13 @@ def _follow(elements: tuple[Element, ...], step: str) -> tuple[Element, ...]:
 
 def _split(text: str, separator: str) -> list[str]:
     """Split at a separator outside of parentheses and quotes."""
-    parts, depth, quoted, start = [], 0, False, 0
+    parts, depth, quoted, escaped, start = [], 0, False, False, 0
     for position, char in enumerate(text):
-        if char == "'":
-            quoted = not quoted
-        elif quoted:
-            continue
+        if quoted:
+            quoted = escaped or char != "'"
+            escaped = char == "\\" and not escaped
+        elif char == "'":
+            quoted = True
         elif char == "(":
             depth += 1
         elif char == ")":

@@ -16,7 +16,7 @@ from itertools import islice, product
 from types import MappingProxyType
 from typing import Final
 
-from fhirhub.search.folding import fold
+from fhirhub.search.folding import fold_start
 
 _WORD: Final = re.compile(r"[\u4e00-\u9fff]+|[^\W_\u4e00-\u9fff]+")
 _LATIN: Final = re.compile("[a-z]+")
@@ -27,6 +27,7 @@ MAX_WORDS: Final = 40
 MAX_LENGTH: Final = 40
 """Characters of a word that count."""
 _MAX_READINGS: Final = 8
+_MAX_FOLDED: Final = MAX_WORDS * (MAX_LENGTH + 1)
 
 
 def keys_of(name: str) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ def asked(name: str) -> list[tuple[str, ...]]:
 
 
 def _words(name: str) -> Iterator[str]:
-    plain = _APOSTROPHES.sub("", fold(name))
+    plain = _APOSTROPHES.sub("", fold_start(name, _MAX_FOLDED))
     return islice((word[:MAX_LENGTH] for word in _WORD.findall(plain)), MAX_WORDS)
 
 
@@ -95,15 +96,24 @@ def _pinyin() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
-    syllables = sorted({each for readings in _pinyin().values() for each in readings}, key=len, reverse=True)
-    return re.compile("|".join(syllables))
+def _known_syllables() -> frozenset[str]:
+    return frozenset(each for readings in _pinyin().values() for each in readings)
+
+
+_LONGEST: Final = len("zhuang")
 
 
 def _syllables(word: str) -> list[str]:
-    """Take a word apart into syllables of Pinyin, the longest first; nothing where that leaves a rest."""
-    found = _pattern().findall(word)
-    return found if sum(map(len, found)) == len(word) else []
+    """Take a word apart into syllables of Pinyin, each as long as what follows allows; nothing where that is no way."""
+    known = _known_syllables()
+    # By where they start: what the rest of the word from there on can be.
+    rests: dict[int, list[str]] = {len(word): []}
+    for start in reversed(range(len(word))):
+        for end in range(min(start + _LONGEST, len(word)), start, -1):
+            if end in rests and word[start:end] in known:
+                rests[start] = [word[start:end], *rests[end]]
+                break
+    return rests.get(0, [])
 
 
 _BEGINNINGS: Final = (("mac", "mcc"), ("kn", "nn"), ("k", "c"), ("ph", "ff"), ("pf", "ff"), ("sch", "sss"))

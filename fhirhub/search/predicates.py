@@ -14,14 +14,14 @@ from fhirhub.search import coded, syntax
 from fhirhub.search.composite import composite
 from fhirhub.search.convert import is_indexed
 from fhirhub.search.criterion import Criterion
-from fhirhub.search.filter import All, Filter, GroupIs, IdIn, RangeIs, TokenIs, TokenStartsWith, any_of, none_of
+from fhirhub.search.filter import All, Filter, GroupIs, IdIn, RangeIs, TokenIs, TokenStartsWith, any_of, leaves, none_of
 from fhirhub.search.index_composite import components
 from fhirhub.search.near import near
 from fhirhub.search.numeric import number, quantity
 from fhirhub.search.parameters import SearchParameters, r4_parameters
-from fhirhub.search.referring import hierarchies, reference, some
+from fhirhub.search.referring import hierarchies, reference
 from fhirhub.search.result_parameters import nearest
-from fhirhub.search.targets import holds_canonicals, targets
+from fhirhub.search.targets import holds_canonicals, holds_references, some, targets
 from fhirhub.search.temporal import date, updated
 from fhirhub.search.text_query import text_query
 from fhirhub.search.textual import phonetic, string, uri
@@ -45,6 +45,9 @@ _OWN_MODIFIERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"_id": ("missing", "not"), "_lastUpdated": ("missing",), "_text": (), "_content": (), "phonetic": ("missing",)}
 )
 
+MAX_COMPARISONS: Final = 10_000
+"""Most comparisons of one search; a bare id of a reference with many target types takes one for each."""
+
 
 def modifiers(parameter: SearchParameter, resource_type: str) -> tuple[str, ...]:
     """Return the modifiers of a parameter, the target types of a reference not among them.
@@ -57,9 +60,13 @@ def modifiers(parameter: SearchParameter, resource_type: str) -> tuple[str, ...]
     if parameter.type == "token":
         meant = coded.modifiers(parameter, resource_type)
         return tuple(name for name in names if name in meant)
-    if parameter.type == "reference" and not hierarchies(parameter, resource_type):
-        # A canonical has versions below it.
-        without = ("above",) if holds_canonicals(parameter, resource_type) else ("above", "below")
+    if parameter.type == "reference":
+        without: set[str] = set()
+        if not hierarchies(parameter, resource_type):
+            # A canonical has versions below it.
+            without |= {"above"} if holds_canonicals(parameter, resource_type) else {"above", "below"}
+        if not holds_references(parameter, resource_type):
+            without |= {"identifier", "text"}
         return tuple(name for name in names if name not in without)
     return names
 
@@ -77,6 +84,11 @@ def is_supported(parameter: SearchParameter, resource_type: str, parameters: Sea
     return is_indexed(parameter, resource_type)
 
 
+def kind_of(parameter: SearchParameter) -> SearchParameterType:
+    """Return the type of a parameter, `special` for a string that is not compared as one (`_text`, `phonetic`)."""
+    return "special" if parameter.type == "string" and parameter.code in _SPECIAL else parameter.type
+
+
 def predicate(criterion: Criterion) -> Filter:
     """Return the filter of a criterion whose parameter is supported.
 
@@ -86,8 +98,20 @@ def predicate(criterion: Criterion) -> Filter:
     parts = syntax.alternatives(criterion.name, criterion.value)
     if criterion.modifier == "missing":
         return _missing(criterion, parts)
-    found = any_of(_one(criterion, part) for part in parts)
+    found = _any(criterion, parts)
     return none_of(found) if criterion.modifier in ("not", "not-in") else found
+
+
+def _any(criterion: Criterion, parts: list[str]) -> Filter:
+    found: list[Filter] = []
+    comparisons = 0
+    for part in dict.fromkeys(parts):
+        found.append(_one(criterion, part))
+        # A few characters can ask for all codes of a value set, so not only what is left in the end counts.
+        comparisons += leaves(found[-1])
+        if comparisons > MAX_COMPARISONS:
+            raise syntax.too_costly(criterion.name, f"it takes more than {MAX_COMPARISONS} comparisons; split it.")
+    return any_of(found)
 
 
 def _one(criterion: Criterion, text: str) -> Filter:

@@ -15,7 +15,7 @@ from fhirhub.search.coded import coded
 from fhirhub.search.criterion import Criterion
 from fhirhub.search.filter import Filter, InHierarchy, TokenIs, TokenStartsWith, any_of
 from fhirhub.search.paths import branches
-from fhirhub.search.targets import holds_canonicals, targets
+from fhirhub.search.targets import holds_canonicals, some, targets
 from fhirhub.search.textual import starting_with
 
 
@@ -71,7 +71,8 @@ def _of_version(criterion: Criterion, canonical: str) -> Filter:
     code = criterion.parameter.code
     url, bar, version = canonical.partition("|")
     if not bar:
-        return TokenIs(f"{code}={keys.whole(url)}")
+        # Below the base URL it has a key of its own.
+        return TokenIs(f"{code}={keys.reference_key(url, criterion.site.base_url)}")
     if len(canonical) > keys.VALUE_LIMIT or not version:
         raise syntax.bad_value(criterion.name, f"the version of {canonical!r} is missing or cannot be compared.")
     return any_of([TokenIs(f"{code}={keys.escape(canonical)}"), TokenStartsWith(f"{code}={keys.escape(canonical)}.")])
@@ -123,11 +124,6 @@ def parent_parameter(resource_type: str) -> str | None:
         if names and all(name == "partOf" or name.startswith("parent") for name in names):
             return code
     return None
-
-
-def some(names: tuple[str, ...]) -> str:
-    """Return the first of many names, and how many more there are."""
-    return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:8])} and {len(names) - 8} more"
 
 
 _BY_MODIFIER: Final[Mapping[str, Callable[[Criterion, str], Filter]]] = MappingProxyType(

@@ -3,20 +3,34 @@
 https://hl7.org/fhir/R4/search.html#errors
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 
 from fhirhub.definitions import SearchParameter, r4
 from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.model.request import Handling
-from fhirhub.search import result_parameters
+from fhirhub.search import text_query
 from fhirhub.search.predicates import is_supported
 from fhirhub.search.result_parameters import nearest
 from fhirhub.search.site import Site
 
 
 class NotSearchableError(Exception):
-    """The name of a parameter stands for nothing here; strict handling refuses it, lenient handling passes it over."""
+    """The name of a parameter stands for nothing here; strict handling refuses it, lenient handling passes it over.
+
+    Arguments:
+        reason: what is said.
+        hint: gives the end of what is said. It is asked only when that is read: of a chain through many types, many
+            fail and few are told of.
+    """
+
+    def __init__(self, reason: str, hint: Callable[[], str] = str) -> None:
+        super().__init__(reason)
+        self._hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}{self._hint()}"
 
 
 def searchable(resource_type: str, code: str, site: Site, *, also: Collection[str] = ()) -> SearchParameter:
@@ -30,9 +44,12 @@ def searchable(resource_type: str, code: str, site: Site, *, also: Collection[st
     known = site.parameters.of(resource_type)
     parameter = known.get(code)
     if parameter is None:
-        supported = [each.code for each in known.values() if is_supported(each, resource_type, site.parameters)]
-        close = nearest(code, [*supported, *result_parameters.NAMES, *also])
-        raise NotSearchableError(f"{resource_type} has no such search parameter.{close}")
+
+        def close() -> str:
+            supported = [each.code for each in known.values() if is_supported(each, resource_type, site.parameters)]
+            return nearest(code, [*supported, *also])
+
+        raise NotSearchableError(f"{resource_type} has no such search parameter.", close)
     if (resource_type, code) in site.parameters.building:
         percent = site.parameters.building[resource_type, code]
         raise NotSearchableError(
@@ -40,13 +57,15 @@ def searchable(resource_type: str, code: str, site: Site, *, also: Collection[st
         )
     if not is_supported(parameter, resource_type, site.parameters):
         raise NotSearchableError(f"not supported: R4 does not say where its values stand in a {resource_type}.")
+    if code in text_query.CODES and not site.full_text:
+        raise NotSearchableError("not supported: the words of resources are not indexed on this server.")
     return parameter
 
 
 def known_type(name: str, problem: str) -> str:
     """Return the name of a resource type. Raises NotSearchableError with `problem` and the nearest names."""
     if not r4().is_resource_type(name):
-        raise NotSearchableError(f"{problem}{nearest(name, r4().resource_types)}")
+        raise NotSearchableError(problem, partial(nearest, name, r4().resource_types))
     return name
 
 

@@ -26,6 +26,8 @@ PRESENTATION: Final = ("_format", "_pretty")
 """Allowed on every request and handled before search."""
 MAX_SORT_KEYS: Final = 5
 
+_LONGEST_NAME: Final = 200
+"""Nothing that has a name here has a longer one."""
 _UNSORTABLE: Final = frozenset({"composite", "special"})
 _UNIQUE: Final = frozenset({"_id", "_lastUpdated"})
 
@@ -55,9 +57,13 @@ class ResultParameters:
     cursor: str | None = None
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return ` Did you mean ...?` with the known names like `name`, or nothing."""
-    found = get_close_matches(name, known, n=3, cutoff=0.6)
+def nearest(name: str, known: Sequence[str], likeness: float = 0.6) -> str:
+    """Return ` Did you mean ...?` with the known names like `name`, or nothing.
+
+    Arguments:
+        likeness: how alike they have to be, from 0 to 1; 1 is the same.
+    """
+    found = get_close_matches(name, known, n=3, cutoff=likeness) if len(name) <= _LONGEST_NAME else []
     return f" Did you mean {' or '.join(found)}?" if found else ""
 
 

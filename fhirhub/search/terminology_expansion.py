@@ -24,48 +24,68 @@ class Library:
     value_set: Callable[[str], ValueSet | None]
 
 
-def expansion(value_set: ValueSet, library: Library, depth: int = 0) -> frozenset[Coding] | None:
+def expansion(value_set: ValueSet, library: Library) -> frozenset[Coding] | None:
     """Return the codes of a value set; None where they cannot all be told.
 
     That is so where a code system or an included value set is not in the library, or a filter is another than `is-a`,
-    `descendent-of` and `is-not-a`.
+    `descendent-of` and `is-not-a`, or a code or canonical has no value.
     """
-    included = _union(value_set.compose.get("include", ()), library, depth)
-    if included is None:
-        return None
-    excluded = _union(value_set.compose.get("exclude", ()), library, depth)
-    return None if excluded is None else included - excluded
+    return _Expander(library).codings(value_set)
 
 
-def _union(components: Iterable[Mapping[str, Any]], library: Library, depth: int) -> frozenset[Coding] | None:
-    codings: set[Coding] = set()
-    for component in components:
-        found = _component(component, library, depth)
-        if found is None:
+class _Expander:
+    """Expands one value set, and each that it includes once, however often it is included."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._included: dict[str, frozenset[Coding] | None] = {}
+        self._depth = 0
+
+    def codings(self, value_set: ValueSet) -> frozenset[Coding] | None:
+        included = self._union(value_set.compose.get("include", ()))
+        if included is None:
             return None
-        codings |= found
-    return frozenset(codings)
+        excluded = self._union(value_set.compose.get("exclude", ()))
+        return None if excluded is None else included - excluded
 
+    def _union(self, components: Iterable[Mapping[str, Any]]) -> frozenset[Coding] | None:
+        codings: set[Coding] = set()
+        for component in components:
+            found = self._component(component)
+            if found is None:
+                return None
+            codings |= found
+        return frozenset(codings)
 
-def _component(component: Mapping[str, Any], library: Library, depth: int) -> frozenset[Coding] | None:
-    """One include or exclude: what its code system and each of its value sets have in common."""
-    parts: list[frozenset[Coding] | None] = []
-    if "system" in component:
-        codes = _codes(component, library)
-        parts.append(None if codes is None else frozenset((component["system"], code) for code in codes))
-    for canonical in component.get("valueSet", ()):
-        # A set that includes itself is as little known as one that is nowhere.
-        inner = library.value_set(canonical) if depth < MAX_DEPTH else None
-        parts.append(None if inner is None else expansion(inner, library, depth + 1))
-    known = [part for part in parts if part is not None]
-    if not known or len(known) < len(parts):
-        return None
-    return frozenset.intersection(*known)
+    def _component(self, component: Mapping[str, Any]) -> frozenset[Coding] | None:
+        """One include or exclude: what its code system and each of its value sets have in common."""
+        parts: list[frozenset[Coding] | None] = []
+        if "system" in component:
+            codes = _codes(component, self._library)
+            parts.append(None if codes is None else frozenset((component["system"], code) for code in codes))
+        # Null stands for a canonical that has nothing but extensions.
+        parts += [canonical and self._of(canonical) for canonical in component.get("valueSet", ())]
+        known = [part for part in parts if part is not None]
+        if not known or len(known) < len(parts):
+            return None
+        return frozenset.intersection(*known)
+
+    def _of(self, canonical: str) -> frozenset[Coding] | None:
+        if canonical not in self._included:
+            # Until more is known: a set that includes itself is as little known as one that is nowhere.
+            self._included[canonical] = None
+            inner = self._library.value_set(canonical) if self._depth < MAX_DEPTH else None
+            if inner is not None:
+                self._depth += 1
+                self._included[canonical] = self.codings(inner)
+                self._depth -= 1
+        return self._included[canonical]
 
 
 def _codes(component: Mapping[str, Any], library: Library) -> frozenset[str] | None:
     if "concept" in component:
-        return frozenset(concept["code"] for concept in component["concept"])
+        listed = [concept.get("code") for concept in component["concept"]]
+        return None if None in listed else frozenset(listed)
     version = component.get("version")
     system = library.code_system(component["system"] if version is None else f"{component['system']}|{version}")
     if system is None:

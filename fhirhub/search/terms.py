@@ -4,16 +4,17 @@ https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.htm
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from fhirhub.errors import FhirError
-from fhirhub.search import has
+from fhirhub.errors import Failure, FhirError
+from fhirhub.search import has, result_parameters
 from fhirhub.search.chain import Inner, chained
 from fhirhub.search.criterion import Criterion
 from fhirhub.search.filter import Filter, all_of, any_of, leaves, none_of, related
 from fhirhub.search.filter_expression import Combination, Comparison, Expression, Negation, Step, parse_expression
 from fhirhub.search.filter_operators import compared
-from fhirhub.search.predicates import predicate
+from fhirhub.search.predicates import MAX_COMPARISONS, predicate
 from fhirhub.search.refusal import NotSearchableError, about, searchable
 from fhirhub.search.site import Site
 from fhirhub.search.syntax import bad_value, too_costly
@@ -22,14 +23,11 @@ FILTER: Final = "_filter"
 NOT_SUPPORTED: Final = ("_query", "_score")
 """Parameters that are not there: named queries, and the rank of a match."""
 
-MAX_COMPARISONS: Final = 10_000
-"""Most comparisons of one search; a bare id of a reference with many target types takes one for each."""
 MAX_STEPS: Final = 8
 """Most steps of one chain."""
+_TOO_MANY_STEPS: Final = f"a chain has at most {MAX_STEPS} steps."
 MAX_QUERIES: Final = 2_000
 """Most steps of all chains of a search: each may take a query; a reference to many types takes one for each type."""
-
-_HAS_FORM: Final = "expected _has:[type]:[reference parameter]:[search parameter]."
 
 _Leaf = Callable[[str, str], Filter]
 """Reads the end of a chain: a resource type, and the name of a parameter of it."""
@@ -50,6 +48,8 @@ class Terms:
             NotSearchableError: the name, or one in its chain, is none of a parameter that can be searched by.
             FhirError: a modifier or value that is not understood, or more than may be asked for.
         """
+        if name.count(".") > MAX_STEPS:
+            raise too_costly(name, _TOO_MANY_STEPS)
         steps = tuple(Step(part) for part in name.split("."))
         try:
             return self._walk(resource_type, steps, lambda last, end: self._plain(last, end, value))
@@ -58,7 +58,7 @@ class Terms:
 
     def _walk(self, resource_type: str, steps: tuple[Step, ...], leaf: _Leaf, depth: int = 0) -> Filter:
         if depth > MAX_STEPS:
-            raise too_costly(steps[0].name, f"a chain has at most {MAX_STEPS} steps.")
+            raise too_costly(steps[0].name, _TOO_MANY_STEPS)
         first, *others = steps
         if first.name.startswith(has.PREFIX):
             source, parameter, rest = has.split(first.name)
@@ -91,21 +91,20 @@ class Terms:
             raise too_costly(name, text)
 
     def _plain(self, resource_type: str, name: str, value: str) -> Filter:
-        code, colon, modifier = name.partition(":")
+        code, colon, _ = name.partition(":")
         if code in NOT_SUPPORTED:
             raise NotSearchableError("it is not supported.")
         if code == "_has":
-            raise NotSearchableError(_HAS_FORM)
+            raise NotSearchableError(has.FORM)
         if code in (has.LIST, FILTER):
             if colon:
-                raise NotSearchableError(f"{code} takes no modifier.")
+                # Not passed over when lenient: no modifier is.
+                raise FhirError(Failure.NOT_SUPPORTED, f"{code} takes no modifier.")
             if code == has.LIST:
                 return has.listed(name, value)
             return self._compiled(resource_type, parse_expression(value), 0)
-        parameter = searchable(resource_type, code, self._site, also=(has.LIST, FILTER))
-        if colon and not modifier:
-            raise bad_value(name, "a modifier is missing after the colon.")
-        return predicate(Criterion(parameter, resource_type, modifier or None, value, self._site))
+        parameter = searchable(resource_type, code, self._site, also=(has.LIST, FILTER, *result_parameters.NAMES))
+        return predicate(Criterion(parameter, resource_type, _modifier(name), value, self._site))
 
     def _compiled(self, resource_type: str, expression: Expression, depth: int) -> Filter:
         match expression:
@@ -119,18 +118,23 @@ class Terms:
 
     def _tested(self, resource_type: str, comparison: Comparison, depth: int) -> Filter:
         def leaf(last: str, name: str) -> Filter:
-            code, colon, modifier = name.partition(":")
-            if colon and not modifier:
-                raise bad_value(name, "a modifier is missing after the colon.")
+            code = name.partition(":")[0]
             if code == has.LIST and comparison.operator in ("eq", "re"):
                 return has.listed(name, comparison.value)
             parameter = searchable(last, code, self._site)
-            return compared(parameter, last, modifier or None, comparison.operator, comparison.value, self._site)
+            return compared(parameter, last, _modifier(name), comparison.operator, comparison.value, self._site)
 
         where = f"at character {comparison.position}, {'.'.join(step.name for step in comparison.path)}"
         try:
             return self._walk(resource_type, comparison.path, leaf, depth)
         except NotSearchableError as error:
-            raise NotSearchableError(f"{where}: {error}") from None
+            raise NotSearchableError(f"{where}: ", partial(str, error)) from None
         except FhirError as error:
             raise about(FILTER, error, where) from None
+
+
+def _modifier(name: str) -> str | None:
+    _, colon, modifier = name.partition(":")
+    if colon and not modifier:
+        raise bad_value(name, "a modifier is missing after the colon.")
+    return modifier or None

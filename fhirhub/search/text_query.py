@@ -12,18 +12,22 @@ found in pairs.
 import re
 from typing import Final
 
-from fhirhub.errors import Failure, FhirError
+from fhirhub.errors import FhirError
 from fhirhub.search import syntax
 from fhirhub.search.criterion import Criterion
 from fhirhub.search.filter import Filter, HasWord, all_of, any_of, leaves, none_of
 from fhirhub.search.words import asked
 
+CODES: Final = ("_text", "_content")
+
 MAX_DEPTH: Final = 20
 """Most parentheses within one another, and most NOT in a row."""
 MAX_WORDS: Final = 100
 """Most words of a query."""
+MAX_LENGTH: Final = 16_000
+"""Most characters of a query."""
 
-_PIECE: Final = re.compile(r'\s*(?:(?P<sign>[()])|"(?P<quoted>[^"]*)"|(?P<word>[^\s()"]+)|(?P<stray>"))')
+_PIECE: Final = re.compile(r'(?P<sign>[()])|"(?P<quoted>[^"]*)"|(?P<word>[^\s()"]+)|(?P<stray>")')
 _OR: Final = ("OR", "or")
 _AND: Final = ("AND", "and")
 
@@ -31,15 +35,10 @@ _AND: Final = ("AND", "and")
 def text_query(criterion: Criterion, text: str) -> Filter:
     """Return the filter of one value of `_text` or `_content`.
 
-    Raises FhirError: a query that is not of the grammar, without a word, or of too many; no words are indexed here.
+    Raises FhirError: a query that is not of the grammar, without a word, or too long.
     """
-    if not criterion.site.full_text:
-        problem = "the words of resources are not indexed on this server."
-        raise FhirError(
-            Failure.NOT_SUPPORTED,
-            f"Search parameter {criterion.name}: {problem}",
-            expression=[f"http.{criterion.name}"],
-        )
+    if len(text) > MAX_LENGTH:
+        raise syntax.too_costly(criterion.name, f"a query has at most {MAX_LENGTH} characters.")
     return _Query(criterion, syntax.unescape(text)).filter()
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from fhirhub.definitions import Element, r4
 from fhirhub.model.json import Json
+from fhirhub.search.folding import in_pieces
 
 MAX_WORDS: Final = 2_000
 """Words of a resource that are kept; of longer texts the rest cannot be searched."""
@@ -33,12 +34,13 @@ _RUN: Final = re.compile(f"[{_JOINED}]+")
 _WORD: Final = re.compile(rf"[^\W_{_JOINED}]+")
 _ASCII_WORD: Final = re.compile("[a-z0-9]+")
 
-# Tags and comments of well-formed XHTML; the first ones stand within words.
+# What well-formed XHTML has besides text; the tags that come first stand within words.
+_COMMENT: Final = re.compile("<!--.*?-->", re.DOTALL)
 _INLINE: Final = re.compile(
     r"""</?(?:a|abbr|acronym|b|bdo|big|cite|code|dfn|em|font|i|kbd|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var)"""
     r"""(?=[\s/>])(?:[^<>"']|"[^"]*"|'[^']*')*+>"""
 )
-_TAG: Final = re.compile(r"""<!--.*?-->|<(?:[^<>"']|"[^"]*"|'[^']*')*+>""", re.DOTALL)
+_TAG: Final = re.compile(r"""<(?:[^<>"']|"[^"]*"|'[^']*')*+>""")
 
 
 def words(resource: Json) -> list[str]:
@@ -63,6 +65,10 @@ def asked(text: str) -> list[str]:
 def _normal(text: str) -> str:
     if text.isascii():
         return text.lower()
+    return in_pieces(_compatible, text)
+
+
+def _compatible(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
@@ -82,7 +88,9 @@ def _pairs(run: str) -> Iterator[str]:
 
 
 def _plain(div: str) -> str:
-    text = _TAG.sub(" ", _INLINE.sub("", div))
+    # Comments first: what looks like a tag in one is none, and could seem to end behind it.
+    text = _COMMENT.sub(" ", div) if "<!--" in div else div
+    text = _TAG.sub(" ", _INLINE.sub("", text))
     return html.unescape(text) if "&" in text else text
 
 

@@ -19,6 +19,7 @@ from fhirhub.errors import Failure, FhirError
 from fhirhub.store.coalescer import Coalescer, Job
 from fhirhub.store.collections import Collections, Document
 from fhirhub.store.failures import is_transient, write_failure
+from fhirhub.store.search_parameters import Registry
 from fhirhub.store.stamp import StampClock
 from fhirhub.store.unit_of_work import Changes, Key, Unit
 
@@ -49,7 +50,7 @@ class Commits:
     """Runs units in MongoDB transactions: majority, journaled, snapshot.
 
     Arguments:
-        redefined: called after a commit that changed which search parameters there are.
+        parameters: the search parameters there are; hears of a commit that changed them.
     """
 
     def __init__(
@@ -57,13 +58,12 @@ class Commits:
         client: MongoClient[Document],
         collections: Collections,
         clock: StampClock,
-        *,
-        redefined: Callable[[], None] = lambda: None,
+        parameters: Registry,
     ) -> None:
         self._client = client
         self._collections = collections
         self._clock = clock
-        self._redefined = redefined
+        self._parameters = parameters
         self._coalescer: Coalescer[Work, Any] = Coalescer(self._commit_together, lanes=_LANES)
 
     def run(self, act: Callable[[Unit], Result], *, types: Iterable[str], reads: Iterable[Key] = ()) -> Result:
@@ -125,7 +125,7 @@ class Commits:
                     committing = True
                     self._commit(changes, deadline)
                     if changes.redefines:
-                        self._redefined()
+                        self._parameters.expire()
                 except (PyMongoError, DocumentTooLarge) as error:
                     if session.in_transaction:
                         _abort(session)
@@ -141,7 +141,7 @@ class Commits:
                 return
 
     def _stage(self, jobs: Sequence[Job[Work, Any]], session: Any) -> Changes:
-        changes = Changes(session, self._collections, self._clock)
+        changes = Changes(session, self._collections, self._clock, self._parameters.current)
         changes.load({key for job in jobs for key in job.ask.reads})
         for job in jobs:
             unit = Unit(changes)

@@ -89,7 +89,7 @@ def open_database(uri: str, name: str, *, max_time_ms: int, now: Callable[[], da
         client,
         collections,
         Find(collections, max_time_ms=max_time_ms),
-        Commits(client, collections, clock, redefined=parameters.expire),
+        Commits(client, collections, clock, parameters),
         parameters,
         ReindexQueue(now),
     )

@@ -2,7 +2,8 @@
 
 docs/adr/0006-storage-layout.md
 
-    k  tokens                 d  dates, [{p, l, h}]        q  numbers and quantities, [{p, l, h}], Decimal128
+    k  tokens                 d  dates, [{p, l, h}]        q  numbers and quantities, [{p, l, h}], Decimal128;
+                                 p tells how long they are (see `ranges`), one number has no h
     g  groups, [{p, k, d, q}] w  words                     p  places, [{at}], GeoJSON
     c  contained resources, [{t, _id, k, d, q, g, w, p}]
     e  the time the resource tells of                      a  keys of lists sorted by `e`
@@ -11,12 +12,12 @@ Groups and contained resources have the same fields inside, so the same filters 
 """
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 from bson.decimal128 import Decimal128
 
 from fhirhub.search.values import Amount, Contained, Group, IndexEntries, Point, RangeEntry
+from fhirhub.store.ranges import Kind, parameter_of, stored_amount, stored_name
 
 FIELDS: Final = ("k", "d", "q", "g", "w", "p", "c", "e", "a")
 """All fields of a document that hold index entries."""
@@ -29,9 +30,9 @@ def entries_document(entries: IndexEntries) -> dict[str, Any]:
     """Return the fields that hold the entries; what there is none of has no field."""
     document: dict[str, Any] = {"k": entries.tokens}
     if entries.dates:
-        document["d"] = _ranges(entries.dates)
+        document["d"] = _ranges("date", entries.dates)
     if entries.numbers:
-        document["q"] = _ranges(entries.numbers)
+        document["q"] = _ranges("number", entries.numbers)
     if entries.groups:
         document["g"] = [{"p": group.parameter, **entries_document(group.entries)} for group in entries.groups]
     if entries.words:
@@ -66,17 +67,19 @@ def entries_of(document: Mapping[str, Any]) -> IndexEntries:
     )
 
 
-def stored_amount(amount: Amount) -> int | Decimal128:
-    """Return a time or number as the database holds it."""
-    return Decimal128(amount) if isinstance(amount, Decimal) else amount
+def _ranges(kind: Kind, entries: Iterable[RangeEntry]) -> list[dict[str, Any]]:
+    return [_range(stored_name(kind, entry.parameter, entry.low, entry.high), entry) for entry in entries]
 
 
-def _ranges(entries: Iterable[RangeEntry]) -> list[dict[str, Any]]:
-    return [{"p": entry.parameter, "l": stored_amount(entry.low), "h": stored_amount(entry.high)} for entry in entries]
+def _range(name: str, entry: RangeEntry) -> dict[str, Any]:
+    low = stored_amount(entry.low)
+    return {"p": name, "l": low} if entry.low == entry.high else {"p": name, "l": low, "h": stored_amount(entry.high)}
 
 
 def _read_ranges(documents: Iterable[Mapping[str, Any]]) -> list[RangeEntry]:
-    return [RangeEntry(each["p"], _amount(each["l"]), _amount(each["h"])) for each in documents]
+    return [
+        RangeEntry(parameter_of(each["p"]), _amount(each["l"]), _amount(each.get("h", each["l"]))) for each in documents
+    ]
 
 
 def _amount(stored: int | Decimal128) -> Amount:

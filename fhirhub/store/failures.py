@@ -49,8 +49,15 @@ def reading(answers: Callable[[], bool] = lambda: False, advice: str = "Narrow i
         if error.code == _MAX_TIME_EXPIRED:
             raise _too_costly(advice) from error
         raise unavailable() from error
+    except DocumentTooLarge as error:
+        # What chains find stands in the query as ids. The driver does not count it among its own failures.
+        raise _too_large(advice) from error
     except PyMongoError as error:
         raise unavailable() from error
+
+
+def _too_large(advice: str) -> FhirError:
+    return FhirError(Failure.TOO_COSTLY, f"The search became larger than the database takes. {advice}")
 
 
 def _too_costly(advice: str) -> FhirError:

@@ -2,9 +2,8 @@
 
 https://hl7.org/fhir/R4/search.html#combining
 
-Client text stands in values only, never in a key or an operator. Bounds on array members are joined by `$elemMatch`,
-without which MongoDB may take each bound from another member. A prefix is a range of strings, which MongoDB compares by
-code point.
+Client text stands in values only, never in a key or an operator. A prefix is a range of strings, which MongoDB compares
+by code point.
 """
 
 import re
@@ -16,6 +15,7 @@ from fhirhub.search.filter import (
     Filter,
     GroupIs,
     HasWord,
+    Holds,
     IdIn,
     InHierarchy,
     Not,
@@ -29,13 +29,14 @@ from fhirhub.search.filter import (
     TokenStartsWith,
     Updated,
     Within,
+    for_contained,
 )
+from fhirhub.search.keys import held_key
 from fhirhub.search.match import EARTH_RADIUS
-from fhirhub.store.entries import stored_amount
+from fhirhub.store.ranges import range_condition
 from fhirhub.store.stamp import LOW_BITS
 
 _INT64: Final = 2**63 - 1
-_OPERATORS: Final = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
 
 
 def to_mongo(filter: Filter) -> dict[str, Any]:
@@ -61,10 +62,12 @@ def to_mongo(filter: Filter) -> dict[str, Any]:
         case TokenHas(prefix, text, at_end):
             pattern = f"^{re.escape(prefix)}[^|]*{re.escape(text)}" + (r"(\||$)" if at_end else "")
             return {"k": {"$elemMatch": {"$gte": prefix, "$lt": after_prefix(prefix), "$regex": pattern}}}
-        case RangeIs(kind):
-            return {"d" if kind == "date" else "q": {"$elemMatch": _range(filter)}}
+        case RangeIs():
+            return range_condition([filter])
         case GroupIs(parameter, part):
             return {"g": {"$elemMatch": {"$and": [{"p": parameter}, to_mongo(part)]}}}
+        case Holds(parameter, resource_type, part):
+            return {"c": {"$elemMatch": {"$and": [to_mongo(for_contained(part)), *_held(parameter, resource_type)]}}}
         case HasWord(word, narrative):
             return {"w": f".{word}" if narrative else {"$in": [word, f".{word}"]}}
         case Within(latitude, longitude, metres):
@@ -80,10 +83,22 @@ def to_mongo(filter: Filter) -> dict[str, Any]:
 
 
 def _any(parts: tuple[Filter, ...]) -> dict[str, Any]:
-    """One index scan for all equal tokens and one for all ids, whatever else is among the alternatives."""
-    tokens = [part.key for part in parts if isinstance(part, TokenIs)]
-    ids = frozenset[str]().union(*(part.ids for part in parts if isinstance(part, IdIn)))
-    documents = [to_mongo(part) for part in parts if not isinstance(part, TokenIs | IdIn)]
+    """One index scan for all equal tokens, one for all ids and few for the ranges of a parameter."""
+    tokens: list[str] = []
+    ids: frozenset[str] = frozenset()
+    ranges: dict[tuple[str, str], list[RangeIs]] = {}
+    documents: list[dict[str, Any]] = []
+    for part in parts:
+        match part:
+            case TokenIs(key):
+                tokens.append(key)
+            case IdIn(more):
+                ids |= more
+            case RangeIs(kind, parameter):
+                ranges.setdefault((kind, parameter), []).append(part)
+            case _:
+                documents.append(to_mongo(part))
+    documents += map(range_condition, ranges.values())
     if tokens:
         documents.insert(0, {"k": {"$in": tokens}})
     if ids:
@@ -91,11 +106,14 @@ def _any(parts: tuple[Filter, ...]) -> dict[str, Any]:
     return {"$or": documents} if len(documents) > 1 else documents[0]
 
 
-def _range(node: RangeIs) -> dict[str, Any]:
-    document: dict[str, Any] = {"p": node.parameter}
-    for side, comparison, limit in node.bounds:
-        document.setdefault(side[0], {})[_OPERATORS[comparison]] = stored_amount(limit)
-    return document
+def _held(parameter: str, resource_type: str) -> list[dict[str, Any]]:
+    """That a parameter leads to a contained resource, in the way MongoDB looks for last.
+
+    Of several conditions on `k` of one member of an array it looks up one in the index: of two of a kind the first,
+    and lists after single values. Nothing has the second key.
+    """
+    key = held_key(parameter)
+    return [{"t": resource_type}, {"k": {"$in": [key, f"{key}^"]}}]
 
 
 def _given(bounds: dict[str, int | None]) -> dict[str, int]:

@@ -27,6 +27,7 @@ from fhirhub.store.searches import Row, Searches
 from fhirhub.store.stamp import LOW_BITS
 from fhirhub.store.stored import Stored, from_current, from_history, history_key
 from fhirhub.store.unit_of_work import Key
+from fhirhub.store.watched import Record, WatchedSearches
 
 Result = TypeVar("Result")
 
@@ -58,6 +59,7 @@ class Find:
         max_time_ms: most time one query may take, in milliseconds.
         session: the transaction whose writes the queries are to see; None: what is committed.
         seal: what signs cursors; None: made of the secret of the installation when it is first needed.
+        record: where searches write down what they ask; None: nowhere.
     """
 
     def __init__(
@@ -67,10 +69,16 @@ class Find:
         max_time_ms: int,
         session: ClientSession | None = None,
         seal: Seal | None = None,
+        record: Record | None = None,
     ) -> None:
         self.collections = collections
         self.seconds = max_time_ms / 1000
-        self.searches = Searches(collections, seconds=self.seconds, session=session)
+        self.searches = (
+            Searches(collections, seconds=self.seconds, session=session)
+            if record is None
+            else WatchedSearches(collections, record, seconds=self.seconds, session=session)
+        )
+        self._record = record
         self._max_time_ms = max_time_ms
         self._session = session
         self._seal = seal
@@ -80,9 +88,11 @@ class Find:
         """Return the same queries as seen from inside a transaction."""
         return Find(self.collections, max_time_ms=self._max_time_ms, session=session, seal=self._seal)
 
-    def through(self, collections: Collections) -> "Find":
-        """Return the same queries through other collections, such as those that record what is asked."""
-        return Find(collections, max_time_ms=self._max_time_ms, session=self._session, seal=self._seal)
+    def recorded(self, record: Record) -> "Find":
+        """Return the same queries, of which searches write down what they ask."""
+        return Find(
+            self.collections, max_time_ms=self._max_time_ms, session=self._session, seal=self._seal, record=record
+        )
 
     def current(self, resource_type: str, logical_id: str) -> Stored | None:
         """Return the newest version (a deletion too); reads that come together share one query."""
@@ -138,7 +148,10 @@ class Find:
 
     def links(self) -> Links:
         """Return the queries for what belongs to found resources, as seen from the same transaction."""
-        return Links(self.collections, seconds=self.seconds, session=self._session)
+        collections = self.collections
+        if self._record is not None:
+            collections = self._record.collections(collections, lambda: "include")
+        return Links(collections, seconds=self.seconds, session=self._session)
 
     def history(self, span: Span, resource_type: str | None = None, logical_id: str | None = None) -> list[Stored]:
         """Return versions of one resource, of a type or of all types, newest first."""

@@ -7,20 +7,23 @@ never what it finds.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
 from fhirhub.definitions import r4
-from fhirhub.search.filter import And, Filter, Or, RangeIs, TokenIs, TokenStartsWith, all_of
-from fhirhub.search.leading import about, leading, person
+from fhirhub.search.filter import Filter, Or, RangeIs, TokenIs, TokenStartsWith
+from fhirhub.search.leading import LONGEST_DAY, about, leading, longer, person
 from fhirhub.search.paths import branches
 from fhirhub.store.filters import after_prefix
+from fhirhub.store.ranges import alternatives, parts_of
 
 MAX_LISTS: Final = 200
 """MongoDB merges the orders of this many lists, and sorts in memory beyond (`internalQueryMaxScansToExplode`)."""
 
 Token = TokenIs | TokenStartsWith
+Document = dict[str, Any]
+Limits = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Lists:
     Arguments:
         tokens: their keys; a prefix stands for all keys that start with it.
         narrow: whether they are those of a patient and of a subject matter.
-        whole: whether everything in the lists, within the `spans` of the leading date, fulfils the criteria.
+        whole: whether everything in the lists, but for conditions on the leading date, fulfils the criteria.
     """
 
     tokens: tuple[Token, ...]
@@ -41,6 +44,10 @@ class Lists:
     def prefixes(self) -> Iterator[str]:
         """The keys that are only known by how they start."""
         return (token.prefix for token in self.tokens if isinstance(token, TokenStartsWith))
+
+    def longer(self) -> "Lists":
+        """Return the lists of those whose leading date is longer than a day."""
+        return replace(self, tokens=tuple(_longer(token) for token in self.tokens))
 
     def condition(self) -> dict[str, Any]:
         """Return what MongoDB is to look for in the field `a`."""
@@ -76,77 +83,85 @@ def lists(resource_type: str, criteria: Filter) -> Lists | None:
         return None
     if len(tokens) > MAX_LISTS:
         return None
-    rest = [part for part in parts if part not in used and not _is_tight(part, resource_type)]
+    rest = [part for part in parts if part not in used and not _spans(part, resource_type)]
     return Lists(tokens, narrow=len(used) > 1, whole=not rest)
 
 
-def joined_spans(resource_type: str, criteria: Filter) -> Filter:
-    """Return the same criteria with all conditions on the leading date as one: an index then applies them together.
+def within(resource_type: str, criteria: Filter, listed: Lists | None) -> Document | None:
+    """Return the condition on `e`, the low end of the leading date, that follows from the criteria; None: none does.
 
-    That is the same only because a resource has no second leading date.
+    Arguments:
+        listed: the lists to look in.
+
+    What ends after some time begins a day before it at the earliest, unless it is among those that last longer.
     """
-    parts = parts_of(criteria)
-    found = [part for part in parts if isinstance(part, RangeIs) and _is_span(part, resource_type)]
-    bounds = [bound for part in found for bound in part.bounds]
-    if len(found) < 2 or len({(side, comparison) for side, comparison, _ in bounds}) < len(bounds):
-        return criteria
-    rest = [part for part in parts if part not in found]
-    return all_of([*rest, RangeIs("date", found[0].parameter, tuple(bounds))])
-
-
-def spans(resource_type: str, criteria: Filter) -> list[dict[str, Any]]:
-    """Return the conditions on `e` that follow from the criteria: it is the low end of the only range there is."""
-    found: list[dict[str, Any]] = []
+    usual: Limits = (None, None)
+    lasting: Limits = (None, None)
     for part in parts_of(criteria):
-        if isinstance(part, RangeIs) and _is_span(part, resource_type):
-            for side, comparison, limit in part.bounds:
-                if side == "low":
-                    found.append({"e": {_OPERATORS[comparison]: limit}})
-                elif comparison in ("<", "<="):
-                    found.append({"e": {"$lte": limit}})
-                elif _is_short(resource_type):
-                    found.append({"e": {"$gte": int(limit) - _LONGEST}})
-    return found
+        ranges = alternatives(part)
+        if ranges and _is_span(ranges[0], resource_type):
+            usual = _both(usual, _either([_limits(each, LONGEST_DAY) for each in ranges]))
+            lasting = _both(lasting, _either([_limits(each, None) for each in ranges]))
+    if usual == (None, None):
+        return None
+    keys = {} if listed is None else listed.condition()
+    if usual == lasting:
+        return {**keys, **_on_event(usual)}
+    among = {"a": longer("")} if listed is None else listed.longer().condition()
+    return {"$or": [{**keys, **_on_event(usual)}, {**among, **_on_event(lasting)}]}
 
 
-@cache
-def _is_short(resource_type: str) -> bool:
-    """Whether the leading date is no period, so that its range is a year at most."""
-    parameter = r4().search_parameters(resource_type)[leading(resource_type) or ""]
-    types = [element.type for branch in branches(parameter, resource_type) for element in branch.elements]
-    return bool(types) and set(types) <= _SHORT_TYPES
+def _limits(node: RangeIs, longest: int | None) -> Limits:
+    """The least and the greatest low end of a range that keeps the bounds and is not longer than `longest`."""
+    low: list[int] = []
+    high: list[int] = []
+    for side, comparison, limit in node.bounds:
+        if comparison in ("<", "<="):
+            high.append(int(limit))
+        elif side == "low":
+            low.append(int(limit))
+        elif longest is not None:
+            low.append(int(limit) - longest)
+    return max(low, default=None), min(high, default=None)
 
 
-_SHORT_TYPES: Final = frozenset({"date", "dateTime", "instant"})
-_LONGEST: Final = 367 * 86_400 * 1_000_000
-"""A year and a day, in microseconds."""
-_OPERATORS: Final = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
+def _both(one: Limits, other: Limits) -> Limits:
+    lows, highs = _known(one[0], other[0]), _known(one[1], other[1])
+    return max(lows, default=None), min(highs, default=None)
 
 
-def parts_of(criteria: Filter) -> tuple[Filter, ...]:
-    """Return the filters all of which have to be fulfilled."""
-    return criteria.parts if isinstance(criteria, And) else (criteria,)
+def _either(found: list[Limits]) -> Limits:
+    lows, highs = _known(*(low for low, _ in found)), _known(*(high for _, high in found))
+    return min(lows) if len(lows) == len(found) else None, max(highs) if len(highs) == len(found) else None
 
 
-def _is_span(part: Filter, resource_type: str) -> bool:
-    return isinstance(part, RangeIs) and part.kind == "date" and part.parameter == leading(resource_type)
+def _known(*limits: int | None) -> list[int]:
+    return [limit for limit in limits if limit is not None]
 
 
-def _is_tight(part: Filter, resource_type: str) -> bool:
-    """Whether a condition on the leading date is one on its low end: what lasts until some time can begin whenever."""
-    if not isinstance(part, RangeIs) or not _is_span(part, resource_type):
-        return False
-    return all(side == "low" or comparison in ("<", "<=") for side, comparison, _ in part.bounds)
+def _on_event(limits: Limits) -> Document:
+    low, high = limits
+    given = {operator: limit for operator, limit in (("$gte", low), ("$lte", high)) if limit is not None}
+    return {"e": given} if given else {}
 
 
-def _alternatives(part: Filter) -> Iterable[Filter]:
+def _spans(part: Filter, resource_type: str) -> bool:
+    ranges = alternatives(part)
+    return bool(ranges) and _is_span(ranges[0], resource_type)
+
+
+def _is_span(part: RangeIs, resource_type: str) -> bool:
+    return part.kind == "date" and part.parameter == leading(resource_type)
+
+
+def _one_of(part: Filter) -> Iterable[Filter]:
     return part.parts if isinstance(part, Or) else (part,)
 
 
 def _people(part: Filter, resource_type: str, who: str) -> list[TokenIs]:
     """Return the keys of people one of whom a resource has to be about; none where the filter does not say so."""
     found: list[TokenIs] = []
-    for each in _alternatives(part):
+    for each in _one_of(part):
         if not isinstance(each, TokenIs):
             return []
         name, _, value = each.key.partition("=")
@@ -174,7 +189,7 @@ def _also(resource_type: str, who: str) -> frozenset[str]:
 def _things(part: Filter, code: str) -> list[Token]:
     """Return the keys of codes one of which a resource has to have; none where the filter does not say so."""
     found: list[Token] = []
-    for each in _alternatives(part):
+    for each in _one_of(part):
         match each:
             case TokenIs(key) if _names_code(key, code):
                 found.append(each)
@@ -189,6 +204,12 @@ def _names_code(text: str, code: str) -> bool:
     """Whether a key, or the beginning of one, names a code and not only its system."""
     value = text.removeprefix(f"{code}=")
     return value != text and value[:1] not in ("", "|")
+
+
+def _longer(token: Token) -> Token:
+    if isinstance(token, TokenIs):
+        return TokenIs(longer(token.key))
+    return TokenStartsWith(longer(token.prefix))
 
 
 def _joined(who: str, thing: Token) -> Token:

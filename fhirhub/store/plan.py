@@ -18,7 +18,8 @@ from bson.decimal128 import Decimal128
 
 from fhirhub.search.leading import leading
 from fhirhub.search.result_parameters import SortKey
-from fhirhub.store.entries import FIELDS, WITHOUT_ENTRIES, stored_amount
+from fhirhub.store.entries import FIELDS, WITHOUT_ENTRIES
+from fhirhub.store.ranges import stored_amount
 from fhirhub.store.sort_values import sort_value
 
 Document = dict[str, Any]
@@ -119,21 +120,19 @@ def by_event(resource_type: str, sort: Sequence[SortKey]) -> bool:
     return _index_field(resource_type, sort) == "e"
 
 
-def plan(
-    resource_type: str, match: Document, page: Page, *, spans: Sequence[Document] = (), hint: bool = False
-) -> Plan:
+def plan(resource_type: str, match: Document, page: Page, *, span: Document | None = None, hint: bool = False) -> Plan:
     """Return how to find a page.
 
     Arguments:
         match: the filter of the search.
-        spans: conditions on `e` that follow from it; with any, no match is without.
+        span: a condition on `e` that follows from it; with one, no match is without.
         hint: whether the lists are to be read, whatever else MongoDB finds in the filter.
     """
     field = _index_field(resource_type, page.sort)
     if field is None:
         return _computed(match, page)
     if field == "e":
-        return _by_event(match, page, spans, "listed" if hint else None)
+        return _by_event(match, page, span, "listed" if hint else None)
     onward = _beyond(field, page)
     step = Step(_all(match, *onward), {field: page.way}, page.limit, WITHOUT_ENTRIES)
     return Plan((step,), ("n",) if field == "n" else (field, "n"))
@@ -172,7 +171,7 @@ def _beyond(field: str, page: Page) -> list[Document]:
     return [{field: {after: value}}]
 
 
-def _by_event(match: Document, page: Page, spans: Sequence[Document], hint: str | None) -> Plan:
+def _by_event(match: Document, page: Page, span: Document | None, hint: str | None) -> Plan:
     """Ranges of the index, one after the other: a range starts where the position is, and nothing is read in vain."""
     way, after = page.way, _after(page.way)
     whole: list[Document] = []
@@ -190,8 +189,8 @@ def _by_event(match: Document, page: Page, spans: Sequence[Document], hint: str 
             ranges = [[{"e": value}, beside], [{"e": {"$not": {"$gte": value}}}]]
         else:
             ranges = [[{"e": value}, beside], [{"e": {after: value}}], [_DATELESS]]
-    if spans:
-        ranges = [[*spans, *conditions] for conditions in ranges if _DATELESS not in conditions]
+    if span is not None:
+        ranges = [[span, *conditions] for conditions in ranges if _DATELESS not in conditions]
     steps = (Step(_all(match, *each), {"e": way, "n": way}, page.limit, _WITH_EVENT, hint) for each in ranges)
     return Plan(tuple(steps), ("e", "n"))
 

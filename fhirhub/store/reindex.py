@@ -34,7 +34,7 @@ _WORK: Final = "reindex"
 _CHUNK_BYTES: Final = 8 * 1024 * 1024
 _SWEEPS: Final = 3
 _LONGEST_COMMIT: Final = timedelta(minutes=5)
-"""More than any write can take from its stamp to its commit, clocks that differ included."""
+"""More than any transaction lasts, clocks that differ included: MongoDB ends it within a minute and a half."""
 
 _LOG: Final = logging.getLogger("fhirhub.reindex")
 
@@ -48,8 +48,8 @@ class Pace:
         chunk: resources at a time.
         poll_seconds: how often it looks for work.
         settle_seconds: how long it waits before it begins, so that every process knows the parameters.
-        late_seconds: how long after its end it looks again for what was written by a process that did not know them,
-            and every how many seconds.
+        late_seconds: how long after its beginning it looks again for what transactions wrote that had begun before
+            there were the parameters, and every how many seconds.
         lease_seconds: after how long without a sign of life another process takes over.
     """
 
@@ -150,7 +150,7 @@ class Reindexer:
 
     def _work(self, run: Run, fence: int) -> None:
         if run.generation is None:
-            # A process that does not know the parameters yet would write entries without them behind our back.
+            # Most processes know the parameters then, and need not make entries anew while they commit.
             self._rest(self._pace.settle_seconds, fence)
             generation = self._registry.refresh().generation
             totals = {name: self._collections.of(name).estimated_document_count() for name in self._types(run)}
@@ -184,12 +184,10 @@ class Reindexer:
         return sorted(name for name in self._collections.in_use() if run.concerns(name))
 
     def _go_through(self, run: Run, at: TypeProgress, fence: int) -> None:
-        criteria: Document = {"n": {"$gt": 0}}
-        if not run.everything:
-            criteria |= _behind(run.generation or 0)
+        up_to_date = None if run.everything else run.generation
         while not at.is_complete:
             began = time.monotonic()
-            documents = self._chunk(at.resource_type, {"_id": {"$gt": at.after}, **criteria})
+            documents = self._chunk(at.resource_type, "_id", {"$gt": at.after}, up_to_date)
             failed = self._index(at.resource_type, documents)
             at = replace(
                 at,
@@ -201,19 +199,30 @@ class Reindexer:
             self._check(self._queue.advance(run, fence, at))
             self._pause(time.monotonic() - began, fence)
 
-    def _chunk(self, resource_type: str, criteria: Document) -> list[Document]:
+    def _chunk(self, resource_type: str, order: str, bounds: Document, up_to_date: int | None) -> list[Document]:
+        """Return the next living resources in the order of a field, without content where it is not needed.
+
+        Those that need nothing are read, too: a query that skipped them could pass over millions, and run out of time.
+
+        Arguments:
+            up_to_date: the generation from which on entries need not be made anew; None: all are to be.
+        """
+        content: Any = 1 if up_to_date is None else {"$cond": [{"$gte": ["$x", up_to_date]}, "$$REMOVE", "$r"]}
         cursor = self._collections.of(resource_type).find(
-            criteria, projection=["v", "r"], sort=[("_id", 1)], limit=self._pace.chunk
+            {order: bounds, "n": {"$gt": 0}},
+            projection={"v": 1, "u": 1, "r": content},
+            sort=[(order, 1)],
+            limit=self._pace.chunk,
         )
         with cursor:
             return list(_up_to(_CHUNK_BYTES, cursor))
 
     def _index(self, resource_type: str, documents: list[Document]) -> int:
-        """Make the entries of these documents anew; return how many it could not be done for."""
+        """Make the entries anew of those that have content; return how many it could not be done for."""
         site = self._site()
         updates = []
         failed = 0
-        for document in documents:
+        for document in _needing(documents):
             try:
                 updates.append(_update(document, resource_type, site))
             except Exception as error:  # one resource must not keep the others from being found
@@ -236,17 +245,20 @@ class Reindexer:
         return 0
 
     def _sweep(self, run: Run, fence: int | None = None) -> int:
-        """Index what was written meanwhile by a process that did not know all parameters; return how much it was."""
+        """Index what transactions wrote that had begun before there were the parameters; return how much it was.
+
+        Those that began later have the newest entries (see `Changes.flush`), so there is an end to what is looked at.
+        """
         if not run.generation or run.started is None:
             return 0
-        recent = {"u": {"$gte": stamp_at(run.started - _LONGEST_COMMIT)}, "n": {"$gt": 0}, **_behind(run.generation)}
         found = 0
         for name in self._types(run):
-            after = ""
-            while documents := self._chunk(name, {"_id": {"$gt": after}, **recent}):
+            after = stamp_at(run.started - _LONGEST_COMMIT)
+            until = stamp_at(run.started + _LONGEST_COMMIT)
+            while documents := self._chunk(name, "u", {"$gt": after, "$lt": until}, run.generation):
                 self._index(name, documents)
-                after = documents[-1]["_id"]
-                found += len(documents)
+                after = documents[-1]["u"]
+                found += len(list(_needing(documents)))
                 if fence is not None:
                     self._keep(fence)
         return found
@@ -257,7 +269,7 @@ class Reindexer:
             return False
         self._next_late = time.monotonic() + every
         since = self._now() - timedelta(seconds=lasting)
-        ended = [run for run in self._queue.runs() if run.ended is not None and run.ended >= since]
+        ended = [run for run in self._queue.runs() if run.ended and run.started and run.started >= since]
         if not ended or self._lease.hold() is None:
             return False
         try:
@@ -286,26 +298,28 @@ class Reindexer:
             raise Lost
 
 
-def _behind(generation: int) -> Document:
-    """The criteria of documents whose entries were made before a generation; those without one are the oldest."""
-    return {"x": {"$not": {"$gte": generation}}}
+def _needing(documents: list[Document]) -> Iterator[Document]:
+    return (document for document in documents if "r" in document)
 
 
 def _up_to(most: int, documents: Any) -> Iterator[Document]:
     size = 0
     for document in documents:
         yield document
-        size += len(document["r"])
+        size += len(document.get("r", b""))
         if size >= most:
             return
 
 
 def _update(document: Document, resource_type: str, site: Site) -> UpdateOne:
-    """The change of the index entries alone, while the document is the version they were made of."""
+    """The change of the index entries alone, while the document is the version they were made of.
+
+    Entries of a later generation stay: who does not know the newest parameters would take some of them away.
+    """
     fields = entries_document(extract(decode_trusted(document["r"]), resource_type, site))
-    criteria: Document = {"_id": document["_id"], "v": document["v"]}
-    if generation := site.parameters.generation:
+    generation = site.parameters.generation
+    criteria: Document = {"_id": document["_id"], "v": document["v"], "x": {"$not": {"$gt": generation}}}
+    if generation:
         fields["x"] = generation
-        criteria["x"] = {"$not": {"$gt": generation}}
     absent = {name: "" for name in FIELDS if name not in fields}
     return UpdateOne(criteria, {"$set": fields, "$unset": absent} if absent else {"$set": fields})

@@ -20,6 +20,7 @@ from fhirhub.search.filter import (
     And,
     Filter,
     GroupIs,
+    Holds,
     IdIn,
     InHierarchy,
     Not,
@@ -32,9 +33,12 @@ from fhirhub.search.filter import (
     TokenStartsWith,
     all_of,
     any_of,
+    for_contained,
     none_of,
     related,
+    replaced,
 )
+from fhirhub.search.keys import beside_key
 from fhirhub.search.match import matches
 from fhirhub.search.syntax import too_costly
 from fhirhub.search.values import IndexEntries
@@ -114,6 +118,8 @@ class _Resolver:
                 return none_of(self.plain(part, resource_type))
             case GroupIs(parameter, part):
                 return GroupIs(parameter, self.plain(part, resource_type))
+            case Holds():
+                return self._held(filter, lambda each: self._finds(resource_type, each))
             case Refers() | ReferredBy() | InHierarchy():
                 key = (resource_type, filter)
                 if key not in self._known:
@@ -163,7 +169,8 @@ class _Resolver:
                 part = self.plain(node.part, target_type)
                 candidates = self._targets(resource_type, others, f"{parameter}={target_type}/", parameter)
                 ids = self._ids(target_type, all_of([candidates, part]), parameter)
-                return _one_of(f"{parameter}={target_type}/{each}" for each in ids)
+                found = _one_of(f"{parameter}={target_type}/{each}" for each in ids)
+                return any_of([found, self.plain(Holds(parameter, target_type, node.part), resource_type)])
             case ReferredBy(source_type, parameter) if not refers_by_canonical(source_type, parameter, resource_type):
                 part = self.plain(node.part, source_type)
                 prefix = f"{parameter}={resource_type}/"
@@ -174,8 +181,9 @@ class _Resolver:
 
     def _resolved(self, node: Related, resource_type: str) -> Filter:
         match node:
-            case Refers():
-                return self._refers(node, resource_type)
+            case Refers(parameter, target_type, part):
+                held = Holds(parameter, target_type, part)
+                return any_of([self._refers(node, resource_type), self.plain(held, resource_type)])
             case ReferredBy():
                 return self._referred(node, resource_type)
             case InHierarchy():
@@ -192,6 +200,45 @@ class _Resolver:
             return any_of([_one_of(f"{node.parameter}={node.target_type}/{each}" for each in rows), *by_url])
         ids = self._ids(node.target_type, part, node.parameter)
         return _one_of(f"{node.parameter}={node.target_type}/{each}" for each in ids)
+
+    def _held(self, node: Holds, exists: Callable[[Filter], bool]) -> Filter:
+        """Return the node with its part resolved, or `Nothing` where it finds nothing.
+
+        Then a chain comes to nothing but tokens, which the database finds in the order of an index.
+
+        Arguments:
+            exists: tells whether there is anything to which a filter applies where the node stands.
+        """
+        held_type = node.resource_type
+
+        def around(part: Filter) -> bool:
+            return exists(Holds(node.parameter, held_type, part))
+
+        def plain(each: Filter) -> Filter:
+            match each:
+                case Refers(parameter, target_type, part):
+                    leads = TokenIs(beside_key(parameter))
+                    beside: Filter = Nothing()
+                    if around(leads):
+                        beside = all_of([leads, self._held(Holds(parameter, target_type, part), around)])
+                    return any_of([self._refers(each, held_type), beside])
+                case _:
+                    return self.plain(each, held_type)
+
+        if not around(All()):
+            return Nothing()
+        part = replaced(for_contained(node.part), plain)
+        if isinstance(part, Nothing) or not around(part):
+            return Nothing()
+        return Holds(node.parameter, held_type, part)
+
+    def _finds(self, resource_type: str, filter: Filter) -> bool:
+        """Whether anything at all matches, or did before it was changed."""
+        # What is deleted has no entries, and a condition on `n` would let MongoDB walk along the index of that.
+        stored = self._collections.of(resource_type).find_one(
+            to_mongo(filter), projection=["_id"], session=self._session
+        )
+        return stored is not None or any(True for _ in self._matching(resource_type, filter))
 
     def _referred(self, node: ReferredBy, resource_type: str) -> Filter:
         part = self.plain(node.part, node.source_type)

@@ -165,6 +165,7 @@ class Registry:
 
     def _look(self) -> None:
         # Before reading: what is changed meanwhile is looked for again.
+        began = self._clock()
         self._is_outdated = False
         try:
             document = ParameterSet._get_collection().find_one({"_id": _ADDED}) or {}
@@ -181,7 +182,8 @@ class Registry:
             self._is_outdated = True
             raise
         finally:
-            self._next = self._clock() + self.refresh_seconds
+            # Who stood still meanwhile has an old answer.
+            self._next = began + self.refresh_seconds
 
     def _read(self, rows: list[Document]) -> tuple[Added, ...]:
         by_id = {row["i"]: row for row in rows}

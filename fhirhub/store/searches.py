@@ -21,8 +21,9 @@ from fhirhub.store.collections import Collections
 from fhirhub.store.entries import entries_of
 from fhirhub.store.failures import reading
 from fhirhub.store.filters import after_prefix, to_mongo
-from fhirhub.store.lists import MAX_LISTS, Lists, joined_spans, lists, spans
+from fhirhub.store.lists import MAX_LISTS, Lists, lists, within
 from fhirhub.store.plan import Document, Page, Plan, Position, by_event, in_order, plan
+from fhirhub.store.ranges import joined
 from fhirhub.store.resolve import resolve
 from fhirhub.store.stored import Stored, from_current
 
@@ -124,11 +125,11 @@ class Searches:
         listed = lists(resource_type, criteria)
         if timely and listed is not None:
             listed = self._spelt_out(resource_type, listed)
-        match = _match(criteria, listed if timely or (listed and listed.narrow) else None)
         if not timely:
-            return plan(resource_type, match, page)
+            return plan(resource_type, _match(criteria, listed if listed and listed.narrow else None), page)
+        span = within(resource_type, criteria, listed)
         hint = listed is not None and listed.whole and not any(listed.prefixes)
-        return plan(resource_type, match, page, spans=spans(resource_type, criteria), hint=hint)
+        return plan(resource_type, _match(criteria, None if span else listed), page, span=span, hint=hint)
 
     def _spelt_out(self, resource_type: str, found: Lists) -> Lists:
         """Replace prefixes by the keys there are: in one list the order is that of the index, in a range it is not."""
@@ -239,7 +240,7 @@ class Searches:
 
     def _plain(self, resource_type: str, criteria: Filter) -> Filter:
         plain = resolve(criteria, resource_type, collections=self._collections, session=self._session)
-        return joined_spans(resource_type, plain)
+        return joined(resource_type, plain)
 
     def _answers(self) -> bool:
         """Whether the database is there, and it was the search that took too long."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fhirhub.search.result_parameters import SortKey
 from fhirhub.store.filters import after_prefix
+from fhirhub.store.ranges import FIELD, Kind, stored_names
 
 _TEXT_LIMIT: Final = 200
 """Characters of a text that count; what is equal up to there is in the order it was created in."""
@@ -24,18 +25,18 @@ def sort_value(key: SortKey) -> Any:
     pick = "$max" if key.descending else "$min"
     match key.type:
         case "date":
-            return {pick: _lows("$d", _is("$$each.p", key.parameter))}
+            return {pick: _lows("date", _named("date", key.parameter))}
         case "number":
-            return {pick: _lows("$q", _is("$$each.p", key.parameter))}
+            return {pick: _lows("number", _named("number", key.parameter))}
         case "quantity":
-            canonical = _lows("$q", _starts("$$each.p", f"{key.parameter}|c:"))
-            return {"$ifNull": [{pick: canonical}, {pick: _lows("$q", _is("$$each.p", key.parameter))}]}
+            canonical = _lows("number", _starts("$$each.p", f"{key.parameter}|c:"))
+            return {"$ifNull": [{pick: canonical}, {pick: _lows("number", _named("number", key.parameter))}]}
         case _:
             return {pick: _texts(key.parameter)}
 
 
-def _lows(field: str, condition: Any) -> Any:
-    return {"$map": {"input": _filtered(field, condition), "as": "each", "in": "$$each.l"}}
+def _lows(kind: Kind, condition: Any) -> Any:
+    return {"$map": {"input": _filtered(f"${FIELD[kind]}", condition), "as": "each", "in": "$$each.l"}}
 
 
 def _texts(code: str) -> Any:
@@ -52,8 +53,8 @@ def _filtered(field: str, condition: Any) -> Any:
     return {"$filter": {"input": {"$ifNull": [field, []]}, "as": "each", "cond": condition}}
 
 
-def _is(path: str, text: str) -> Any:
-    return {"$eq": [path, _literal(text)]}
+def _named(kind: Kind, parameter: str) -> Any:
+    return {"$in": ["$$each.p", _literal(stored_names(kind, parameter))]}
 
 
 def _starts(path: str, prefix: str) -> Any:
@@ -66,6 +67,6 @@ def _between(path: str, low: str, end: str, *, above: bool = False) -> Any:
     return {"$and": [{"$gt" if above else "$gte": [path, _literal(low)]}, {"$lt": [path, _literal(high)]}]}
 
 
-def _literal(text: str) -> Any:
+def _literal(value: str | list[str]) -> Any:
     # Keeps a text that starts with a dollar sign from being read as a path.
-    return {"$literal": text}
+    return {"$literal": value}

@@ -71,14 +71,14 @@ class Stored:
 class Draft:
     """A valid resource that has no version yet: its parts encoded once, its index entries extracted once.
 
-    `generation` is that of the search parameters by which the entries were extracted.
+    `site` is what the entries were extracted by.
     """
 
     resource_type: str
     meta: bytes
     rest: bytes
     entries: IndexEntries
-    generation: int = 0
+    site: Site
 
     @staticmethod
     def of(resource: Json, site: Site) -> "Draft":
@@ -95,7 +95,7 @@ class Draft:
             meta=encode(meta)[1:-1],
             rest=encode(rest)[1:-1],
             entries=extract(resource, resource_type, site),
-            generation=site.parameters.generation,
+            site=site,
         )
         if draft.size > MAX_RESOURCE_BYTES:
             raise FhirError(

@@ -7,8 +7,8 @@ collection. Staged versions are visible to the unit's own reads and searches (re
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -16,8 +16,11 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.client_session import ClientSession
 
 from fhirhub.model.request import Method
+from fhirhub.search.extract import extract
 from fhirhub.search.filter import Filter, related
 from fhirhub.search.match import matches
+from fhirhub.search.parameters import SearchParameters
+from fhirhub.search.site import Site
 from fhirhub.search.values import IndexEntries
 from fhirhub.store.collections import Collections, Document
 from fhirhub.store.documents import LOCK_STRIPES, History, Lock, Outbox
@@ -41,16 +44,22 @@ Key = tuple[str, str]
 _OUTBOX_CHANGES_PER_DOCUMENT: Final = 1000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Staged:
-    """The newest version of a resource within a change, and its index entries (None: deleted).
-
-    `generation` is that of the search parameters by which they were extracted.
-    """
+    """The newest version of a resource within a change, its index entries (None: deleted), and what made them."""
 
     stored: Stored
     entries: IndexEntries | None
-    generation: int = 0
+    site: Site | None = None
+
+    @property
+    def generation(self) -> int:
+        """That of the search parameters by which the entries were extracted."""
+        return 0 if self.site is None else self.site.parameters.generation
+
+    def by(self, site: Site) -> "Staged":
+        """Return the same with the entries of another site."""
+        return Staged(self.stored, extract(self.stored.resource(), self.stored.resource_type, site), site)
 
     @property
     def updated(self) -> int:
@@ -60,11 +69,16 @@ class Staged:
 
 @dataclass(slots=True)
 class Changes:
-    """What one MongoDB transaction has read and will write; shared by the units that commit together."""
+    """What one MongoDB transaction has read and will write; shared by the units that commit together.
+
+    Arguments:
+        newest: gives the search parameters there are at this moment.
+    """
 
     session: ClientSession
     collections: Collections
     clock: StampClock
+    newest: Callable[[], SearchParameters]
     base: dict[Key, Stored | None] = field(default_factory=dict)
     staged: dict[Key, Staged] = field(default_factory=dict)
     versions: list[Stored] = field(default_factory=list)
@@ -94,17 +108,7 @@ class Changes:
             Lock._get_collection().update_many(
                 {"_id": {"$in": sorted(self.stripes)}}, {"$inc": {"c": 1}}, session=self.session
             )
-        writes: dict[str, list[InsertOne[Document] | ReplaceOne[Document]]] = defaultdict(list)
-        for key, staged in self.staged.items():
-            base = self.base.get(key)
-            document = current_document(staged.stored, staged.entries, staged.generation)
-            if base is None:
-                writes[key[0]].append(InsertOne(document))
-            else:
-                writes[key[0]].append(ReplaceOne({"_id": key[1]}, document))
-        for resource_type, operations in writes.items():
-            # Unordered: MongoDB groups the inserts of a type into one command.
-            self.collections.require(resource_type).bulk_write(operations, ordered=False, session=self.session)
+        self._write(self.staged, new={key for key in self.staged if self.base.get(key) is None})
         if superseded := list(self._superseded()):
             History._get_collection().insert_many(superseded, ordered=False, session=self.session)
         redefined = [
@@ -114,10 +118,28 @@ class Changes:
             self.redefines = True
         if self.versions:
             Outbox._get_collection().insert_many(list(self._outbox()), session=self.session)
+        # After the first write: a process that stands still from then on loses the transaction.
+        self._write(dict(self._renewed()))
         self.base.update((key, staged.stored) for key, staged in self.staged.items())
         self.staged.clear()
         self.versions.clear()
         self.stripes.clear()
+
+    def _write(self, staged: Mapping[Key, Staged], new: Collection[Key] = ()) -> None:
+        writes: dict[str, list[InsertOne[Document] | ReplaceOne[Document]]] = defaultdict(list)
+        for key, each in staged.items():
+            document = current_document(each.stored, each.entries, each.generation)
+            writes[key[0]].append(InsertOne(document) if key in new else ReplaceOne({"_id": key[1]}, document))
+        for resource_type, operations in writes.items():
+            # Unordered: MongoDB groups the inserts of a type into one command.
+            self.collections.require(resource_type).bulk_write(operations, ordered=False, session=self.session)
+
+    def _renewed(self) -> Iterable[tuple[Key, Staged]]:
+        """Yield what an older set of search parameters made entries of; a reindex by the newest may be over already."""
+        parameters = self.newest()
+        for key, staged in self.staged.items():
+            if staged.site is not None and staged.site.parameters.generation < parameters.generation:
+                yield key, staged.by(replace(staged.site, parameters=parameters))
 
     def _superseded(self) -> Iterable[Document]:
         """Yield the history documents: of each changed resource all versions but the newest."""
@@ -180,7 +202,7 @@ class Unit:
             draft.content(logical_id, version, stamp),
             previous.created if previous and not previous.is_deleted else stamp,
         )
-        self._stage(stored, draft.entries, draft.generation)
+        self._stage(stored, draft.entries, draft.site)
         return stored
 
     def delete(self, resource_type: str, logical_id: str) -> Stored | None:
@@ -257,6 +279,6 @@ class Unit:
         self._changes.flush()
         return self._changes.session
 
-    def _stage(self, stored: Stored, entries: IndexEntries | None, generation: int = 0) -> None:
-        self._staged[stored.resource_type, stored.logical_id] = Staged(stored, entries, generation)
+    def _stage(self, stored: Stored, entries: IndexEntries | None, site: Site | None = None) -> None:
+        self._staged[stored.resource_type, stored.logical_id] = Staged(stored, entries, site)
         self._versions.append(stored)

@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Final
+
+from tests.processes import descendants
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "fhirhub")
@@ -75,17 +76,7 @@ class Running:
 
     def descendants(self) -> set[int]:
         """The process ids of everything it has started, and of what these have started."""
-        children: dict[int, list[int]] = {}
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit():
-                children.setdefault(_parent(folder), []).append(int(folder.name))
-        found: set[int] = set()
-        left = [self.process.pid]
-        while left:
-            below = children.get(left.pop(), [])
-            found.update(below)
-            left += below
-        return found
+        return descendants(self.process.pid)
 
 
 @contextmanager
@@ -116,30 +107,3 @@ def started(
         assert process.stdout is not None
         process.stdout.close()
         process.wait()
-
-
-def alive(pids: set[int]) -> set[int]:
-    """Those of the processes that still run."""
-    return {pid for pid in pids if _state(pid) not in ("", "Z")}
-
-
-def eventually(true: Callable[[], bool], seconds: float = 30.0) -> bool:
-    """Whether something becomes true in time."""
-    deadline = time.monotonic() + seconds
-    while not (done := true()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return done
-
-
-def _state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
-
-
-def _parent(folder: Path) -> int:
-    try:
-        return int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0

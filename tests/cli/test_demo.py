@@ -9,7 +9,8 @@ import requests
 from fhirhub.cli.demo import landmarks
 from fhirhub.demo import generate, summary
 from fhirhub.model.json import encode
-from tests.cli.commands import Running, alive, eventually, fhirhub, started
+from tests.cli.commands import Running, fhirhub, started
+from tests.processes import alive, eventually
 
 QUIET = {"MONGOD_CACHE_GB": "0.25", "PORT": "0"}
 PATIENTS, YEARS = 5, 8

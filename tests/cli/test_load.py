@@ -16,8 +16,9 @@ from fhirhub.loading.chunks import MOST_RESOURCES
 from fhirhub.model.json import Json, encode
 from fhirhub.store.embedded import find_mongod, start
 from fhirhub.validation import validate_resource
-from tests.cli.commands import Running, alive, eventually, fhirhub, started
+from tests.cli.commands import Running, fhirhub, started
 from tests.loading.loads import patient, transaction
+from tests.processes import alive, eventually
 
 Documents = dict[str, Json]
 

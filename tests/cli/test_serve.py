@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from fhirhub.model.json import encode
-from tests.cli.commands import Running, alive, eventually, fhirhub, started
+from tests.cli.commands import Running, fhirhub, started
+from tests.processes import alive, eventually
 
 QUIET = {"MONGOD_CACHE_GB": "0.25", "WORKERS": "2", "PORT": "0"}
 

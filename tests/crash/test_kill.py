@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import requests
 
 from fhirhub.store.embedded import EmbeddedMongod, find_mongod, start
 from tests.crash.journal import Journal, Writer, check_acknowledged, check_database
+from tests.processes import await_ready, web_workers
 
 pytestmark = pytest.mark.crash
 
@@ -36,26 +36,12 @@ class Running:
     mongod: EmbeddedMongod
 
     def workers(self) -> list[int]:
-        """Return the process ids of the web workers: the server's children that are no resource tracker."""
-        found = []
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit() and _parent(folder) == self.process.pid:
-                command = (folder / "cmdline").read_bytes()
-                if b"spawn_main" in command:
-                    found.append(int(folder.name))
-        return found
+        """The process ids of the web workers."""
+        return web_workers(self.process.pid)
 
     def await_ready(self) -> None:
         """Wait until it takes writes again."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                if requests.get(self.base.replace("/fhir", "/ready"), timeout=5).status_code == 200:
-                    return
-            except requests.RequestException:
-                pass
-            time.sleep(0.05)
-        raise AssertionError("the server did not come back within 60 s")
+        await_ready(self.base.removesuffix("/fhir"))
 
 
 def _free_port() -> int:
@@ -63,13 +49,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _parent(process: Path) -> int:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
 
 
 @pytest.fixture

@@ -28,6 +28,22 @@ def test_code_system_keeps_codes_with_those_above_them() -> None:
     assert list(build.code_systems(package)) == [["http://e.org/s", "1", [["a"], ["b", "a", "c"], ["c"], ["d", "c"]]]]
 
 
+def test_code_without_a_value_is_left_out() -> None:
+    unknown = {
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+    }
+    above = {"uri": "http://hl7.org/fhir/concept-properties#parent", "type": "code"}
+    stated = {"_code": unknown, "valueCode": "a"}
+    system = {
+        "property": [{"_code": unknown, **above}, {"code": "over", **above}],
+        "concept": [
+            {"_code": unknown, "concept": [{"code": "a"}]},
+            {"code": "b", "property": [stated, {"code": "over", "valueCode": "a"}]},
+        ],
+    }
+    assert parents_of(system) == {"a": (), "b": ("a",)}
+
+
 def test_value_set_of_codes_that_are_not_there_is_left_out() -> None:
     named = {"system": "http://e.org/else", "concept": [{"code": "x", "display": "X"}], "extension": []}
     whole = {"system": "http://e.org/s"}

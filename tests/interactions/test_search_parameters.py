@@ -31,12 +31,12 @@ def reindexer(hub: HubClient) -> Reindexer:
     return hub.hub.reindexer(QUICK)
 
 
-def parameter(code: str = "nickname", **more: Any) -> Json:
+def parameter(code: str | None = "nickname", **more: Any) -> Json:
     """A valid, active SearchParameter for the nickname of patients; None removes an element."""
     resource = {
         "resourceType": "SearchParameter",
-        "url": URL + code,
-        "name": code.replace("-", "_"),
+        "url": f"{URL}{code}",
+        "name": f"{code}".replace("-", "_"),
         "status": "active",
         "description": "For a test",
         "code": code,
@@ -158,6 +158,10 @@ def test_composite_finds_values_of_one_element(hub: HubClient, reindexer: Reinde
     assert ids(hub, "Patient?family-given=Li$Mo") == set()
 
 
+UNKNOWN: Json = {
+    "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+}
+
 FAULTS: dict[str, tuple[Json, str]] = {
     "syntax": ({"expression": "Patient.name.where("}, "expression"),
     "unknown element": ({"expression": "Patient.nmae"}, "expression"),
@@ -177,6 +181,19 @@ FAULTS: dict[str, tuple[Json, str]] = {
     "components of a string": (
         {"component": [{"definition": "http://hl7.org/fhir/SearchParameter/individual-family", "expression": "x"}]},
         "component",
+    ),
+    "no URL": ({"url": None, "_url": UNKNOWN}, "url"),
+    "no code": ({"code": None, "_code": UNKNOWN}, "code"),
+    "no type": ({"type": None, "_type": UNKNOWN}, "type"),
+    "no base": ({"base": [None], "_base": [UNKNOWN]}, "base"),
+    "no base at all": ({"base": None, "_base": [UNKNOWN]}, "base"),
+    "no definition of a component": (
+        {
+            "type": "composite",
+            "expression": "Patient.name",
+            "component": [{"_definition": UNKNOWN, "_expression": UNKNOWN}],
+        },
+        "component[0].definition",
     ),
     "composite without components": ({"type": "composite", "expression": "Patient.name"}, "component"),
     "unknown component": (

@@ -67,6 +67,7 @@ CREATED: dict[str, dict[str, Any]] = {
         "class": {"code": "AMB"},
         "subject": {"reference": "Patient/1"},
     },
+    "AllergyIntolerance/1": {"patient": {"reference": "Patient/2"}, "recorder": {"reference": "Patient/1"}},
     "MedicationRequest/1": {"contained": [MEDICATION, OTHER], **HOLDER},
     "MedicationRequest/2": {
         "contained": [{**OTHER, "id": "x"}],
@@ -149,7 +150,10 @@ def test_system_search_sorts_by_a_parameter_all_types_have(hub: HubClient, count
         ("nope=1", "not-supported", "nope"),
         ("_type=Observation,Patient&_sort=birthdate", "value", "birthdate"),
         ("_type=Patient,Observation&_elements=birthDate", "value", "birthDate"),
-        ("_contained=true&_type=Medication", "not-supported", "_contained"),
+        ("_contained=true&_type=Medication", "not-supported", "_contained: contained resources"),
+        ("_containedType=contained", "not-supported", "_containedType: contained resources"),
+        ("_type=Observation&_include=Observation:subject&_summary=text", "value", "_include"),
+        ("_revinclude=*&_summary=text", "value", "_revinclude"),
     ],
 )
 def test_system_search_refuses_what_not_all_types_know(hub: HubClient, query: str, code: str, said: str) -> None:
@@ -158,12 +162,28 @@ def test_system_search_refuses_what_not_all_types_know(hub: HubClient, query: st
     assert said in answer.issue["diagnostics"]
 
 
+def test_search_of_several_types_refuses_contained_ones_however_lenient(hub: HubClient) -> None:
+    for path in ("?_contained=true", "Patient/1/*?_contained=true"):
+        answer = hub.get(path, handling="lenient")
+        assert (answer.status, answer.issue["code"]) == (400, "not-supported")
+        assert answer.issue["expression"] == ["http._contained"]
+
+
 def test_system_search_is_lenient_for_all_types_or_none(hub: HubClient) -> None:
     answer = hub.get("?_type=Patient,Observation&code=b&_id=1", handling="lenient")
     assert names(answer) == ["Observation/1", "Patient/1"]
     (outcome,) = (each for each in answer.entries if each["search"]["mode"] == "outcome")
     assert [issue["expression"] for issue in outcome["resource"]["issue"]] == [["http.code"]]
     assert answer.link("self") == "?_type=Patient,Observation&_id=1"
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+def test_search_in_a_bundle_with_a_resource_is_refused(hub: HubClient, kind: str) -> None:
+    criteria = {"resourceType": "Parameters", "parameter": [{"name": "_id", "valueString": "1"}]}
+    answer = hub.bundle(kind, entry("POST", "Patient/_search", criteria))
+    outcome = answer.resource if kind == "transaction" else answer.entries[0]["response"]["outcome"]
+    assert (outcome["resourceType"], outcome["issue"][0]["code"]) == ("OperationOutcome", "invalid")
+    assert "URL" in outcome["issue"][0]["diagnostics"]
 
 
 def test_system_search_counts_includes_and_cuts_down(hub: HubClient) -> None:
@@ -187,6 +207,10 @@ def test_searches_run_as_entries_of_bundles(hub: HubClient, kind: str) -> None:
     assert [each["response"]["status"] for each in answer.entries] == ["200"] * len(urls)
     for bundle, found in zip(answer.resources, urls.values(), strict=True):
         assert [f"{each['resource']['resourceType']}/{each['resource']['id']}" for each in bundle["entry"]] == found
+    links = [bundle["link"][0]["url"] for bundle in answer.resources]
+    assert links[0] == f"{BASE}?_type=Patient"
+    followed = hub.bundle(kind, *(entry("GET", url) for url in links))
+    assert [each["entry"] for each in followed.resources] == [each["entry"] for each in answer.resources]
     refused = hub.bundle(kind, entry("POST", "", {"resourceType": "Bundle", "type": "batch"}))
     assert "cannot contain a batch or transaction" in str(refused.resource)
 
@@ -199,6 +223,9 @@ def test_searches_run_as_entries_of_bundles(hub: HubClient, kind: str) -> None:
         ("Patient/2/Observation", ["Observation/2"]),
         ("Patient/nobody/Observation", []),
         ("Patient/1/Patient", ["Patient/2"]),
+        # By any of the parameters that make it a member.
+        ("Patient/1/AllergyIntolerance", ["AllergyIntolerance/1"]),
+        ("Patient/2/AllergyIntolerance", ["AllergyIntolerance/1"]),
         ("Practitioner/1/Patient", ["Patient/1"]),
         ("Practitioner/1/Observation", ["Observation/3"]),
         ("Practitioner/1/Practitioner", ["Practitioner/1"]),
@@ -283,6 +310,7 @@ def test_contained_resources_are_named_after_their_container(hub: HubClient) -> 
         ("_contained=both&_sort=code", "_sort"),
         ("_contained=true&_has:MedicationRequest:medication:status=active", "_contained"),
         ("_contained=true&_include=Medication:manufacturer", "_include"),
+        ("_contained=true&_revinclude=MedicationRequest:medication", "_revinclude"),
         ("_contained=true&_elements=code", "_elements"),
         ("_contained=some", "_contained"),
         ("_contained=true&_contained=both", "_contained"),

@@ -86,13 +86,32 @@ def test_subset_applies_to_vread_and_search(hub: HubClient, questionnaire: Json)
 
 @pytest.mark.parametrize(
     ("query", "said"),
-    [("_summary=some", "'some'"), ("_elements=titel", "'titel'"), ("_elements=item.text,nope", "'nope'")],
+    [
+        ("_summary=some", "'some'"),
+        ("_elements=titel", "'titel'. Did you mean title"),
+        ("_elements=item.text", "'item.text'"),
+        ("_elements=url,nope", "'nope'"),
+    ],
 )
 def test_subset_of_what_does_not_exist_is_refused(hub: HubClient, questionnaire: Json, query: str, said: str) -> None:
     for path in (f"Questionnaire/{questionnaire['id']}", f"Questionnaire/{questionnaire['id']}/_history/1"):
         answer = hub.get(f"{path}?{query}")
         assert (answer.status, answer.issue["code"]) == (400, "value")
         assert said in answer.issue["diagnostics"]
+        assert answer.issue["expression"] == [f"http.{query.partition('=')[0]}"]
+
+
+def test_elements_are_named_with_or_without_their_type(hub: HubClient, questionnaire: Json) -> None:
+    path = f"Questionnaire/{questionnaire['id']}?_elements="
+    assert hub.get(f"{path}Questionnaire.purpose").content == hub.get(f"{path}purpose").content
+    assert "purpose" in hub.get(f"{path}purpose").resource
+
+
+def test_element_of_several_types_is_named_without_its_type(hub: HubClient) -> None:
+    answer = hub.get("Observation?_elements=valueQuantity")
+    assert (answer.status, answer.issue["code"]) == (400, "value")
+    assert "Did you mean value?" in answer.issue["diagnostics"]
+    assert answer.issue["expression"] == ["http._elements"]
 
 
 def test_summary_of_backbone_elements_drops_what_is_no_summary_inside(hub: HubClient) -> None:

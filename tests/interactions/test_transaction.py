@@ -56,6 +56,25 @@ class TestOrder:
         assert found == {location(by_row[1]).split("/")[1], new}
         assert hub.get(f"Patient/{old.id}").status == 410
 
+    @pytest.mark.parametrize("path", ["Observation/_search", "Patient/{}/Observation/_search", "_search"])
+    def test_searches_by_post_see_what_the_transaction_writes(self, hub: HubClient, path: str) -> None:
+        who, code = hub.post("Patient", patient()).id, unique()
+        written = observation(code={"coding": [{"code": code}]}, subject={"reference": f"Patient/{who}"})
+        query = f"code={code}" + ("&_type=Observation" if path == "_search" else "")
+        answer = hub.transaction(
+            entry("POST", f"{path.format(who)}?{query}"),
+            entry("POST", "Observation", written),
+        )
+        found, created = answer.entries
+        assert statuses(answer) == ["200", "201"]
+        assert [f"Observation/{each['resource']['id']}" for each in found["resource"]["entry"]] == [location(created)]
+
+    @pytest.mark.parametrize("path", ["$reindex", "SearchParameter/any/$reindex"])
+    def test_reindex_cannot_be_part_of_a_transaction(self, hub: HubClient, path: str) -> None:
+        answer = hub.transaction(entry("POST", path))
+        assert (answer.status, answer.issue["code"]) == (400, "not-supported")
+        assert "transaction" in answer.issue["diagnostics"]
+
     def test_writes_of_one_transaction_have_stamps_in_their_order(self, hub: HubClient) -> None:
         value = unique()
         answer = hub.transaction(

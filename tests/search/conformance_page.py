@@ -63,7 +63,8 @@ def _claimed(title: str, head: str, table: Mapping[str, Claim], *, code: bool = 
 
 
 def _proofs(claim: Claim) -> str:
-    return ", ".join(f"`{proof.partition('::')[0].rpartition('/')[2].removesuffix('.py')}`" for proof in claim.proofs)
+    files = dict.fromkeys(proof.partition("::")[0].rpartition("/")[2].removesuffix(".py") for proof in claim.proofs)
+    return ", ".join(f"`{name}`" for name in files)
 
 
 def _types() -> Iterator[str]:

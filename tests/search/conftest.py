@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from fhirhub.errors import FhirError
 from fhirhub.model.request import Handling
 from fhirhub.search.parse import SearchQuery, parse
 from fhirhub.search.site import Site
@@ -23,3 +24,14 @@ def search() -> Search:
         return parse(resource_type, parameters, handling=handling, site=Site(BASE_URL, lambda: NOW))
 
     return parsed
+
+
+def refused(search: Search, resource_type: str, *parameters: tuple[str, str], **handling: str) -> FhirError:
+    """Return the error with which a search is refused; it names one of the parameters."""
+    with pytest.raises(FhirError) as caught:
+        search(resource_type, *parameters, **handling)
+    (issue,) = caught.value.issues
+    assert (caught.value.status, issue.severity) == (400, "error")
+    assert issue.expression in [(f"http.{name}",) for name, _ in parameters]
+    assert issue.diagnostics.startswith(f"Search parameter {issue.expression[0].removeprefix('http.')}: ")
+    return caught.value

@@ -2,18 +2,14 @@
 
 import pytest
 
-from fhirhub.errors import FhirError
+from fhirhub.definitions import SearchParameter
 from fhirhub.search.filter import Filter, IdIn, Not, Or, ReferredBy, Refers, TokenIs, TokenStartsWith, leaves
+from fhirhub.search.parameters import SearchParameters
+from fhirhub.search.parse import parse
+from fhirhub.search.refusal import NotSearchableError
+from fhirhub.search.site import Site
 
-from .conftest import Search
-
-
-def refused(search: Search, resource_type: str, *parameters: tuple[str, str], **handling: str) -> FhirError:
-    with pytest.raises(FhirError) as caught:
-        search(resource_type, *parameters, **handling)
-    assert caught.value.status == 400
-    assert caught.value.issues[0].severity == "error"
-    return caught.value
+from .conftest import BASE_URL, Search, refused
 
 
 def one(*ids: str) -> IdIn:
@@ -126,7 +122,6 @@ def test_comma_means_or_at_the_end_of_a_chain(search: Search) -> None:
             "encounter of Observation refers to Encounter, never to Patient",
         ),
         ("Patient", "_has:Observation:patient:cod", "Observation has no such search parameter. Did you mean code"),
-        ("Patient", "_list:missing", "_list takes no modifier"),
         ("Patient", "_query", "it is not supported"),
     ],
 )
@@ -153,6 +148,8 @@ def test_name_that_leads_nowhere_is_refused_or_passed_over(
         ("patient.name", "", "the value is empty"),
         ("_list", "$current-problems", "no functional lists"),
         ("_list", "a b", "expected the id of a List"),
+        ("_list:missing", "true", "_list takes no modifier"),
+        ("patient._filter:missing", "true", "_filter takes no modifier"),
     ],
 )
 def test_bad_end_of_a_chain_is_told_by_the_name_the_client_wrote(
@@ -179,3 +176,36 @@ def test_chain_through_many_types_is_too_costly(search: Search) -> None:
     error = refused(search, "List", ("item.subject.item.subject.item.subject._id", "1"))
     assert error.issues[0].code == "too-costly"
     assert "name target types" in str(error)
+
+
+def test_chain_of_a_million_steps_is_not_even_read(search: Search) -> None:
+    assert refused(search, "Provenance", ("x." * 1_000_000, "1")).issues[0].code == "too-costly"
+
+
+def test_names_that_were_meant_are_looked_for_when_somebody_is_told() -> None:
+    asked: list[str] = []
+
+    def close() -> str:
+        asked.append("close")
+        return " Did you mean name?"
+
+    error = NotSearchableError("There is no nmae.", close)
+    assert asked == []
+    assert str(error) == "There is no nmae. Did you mean name?"
+
+
+def test_reference_to_resources_of_any_kind_leads_to_each_type() -> None:
+    added = SearchParameter(
+        url="http://example.org/about",
+        code="about",
+        type="reference",
+        base=("Observation",),
+        expression="Observation.focus",
+        target=("Resource",),
+    )
+    site = Site(BASE_URL, parameters=SearchParameters([added]))
+    found = parse("Observation", [("about:Patient.gender", "male")], handling="strict", site=site).filter
+    assert found == Refers("about", "Patient", TokenIs("gender=male|"))
+    found = parse("Observation", [("about.gender", "male")], handling="strict", site=site).filter
+    assert isinstance(found, Or)
+    assert Refers("about", "Person", TokenIs("gender=male|")) in found.parts

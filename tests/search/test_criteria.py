@@ -78,3 +78,10 @@ def test_canonical_criteria_differ_for_different_criteria() -> None:
     ]  # fmt: skip
     assert len({canonical_criteria("Patient", query) for query in queries}) == len(queries)
     assert canonical_criteria("Person", "name=1") != canonical_criteria("Patient", "name=1")
+
+
+def test_canonical_criteria_leave_an_expression_as_it_is() -> None:
+    quoted = '_filter=family eq "a\\"b"'
+    assert canonical_criteria("Patient", quoted) == f"Patient?{quoted}"
+    one, other = (canonical_criteria("Observation", f'patient._filter=family eq "{name}"') for name in ("a,b", "b,a"))
+    assert one != other

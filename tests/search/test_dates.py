@@ -1,5 +1,6 @@
 """The ranges that dates, periods and timings cover."""
 
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -90,3 +91,16 @@ def test_timing_includes_the_bounds_of_its_repetition() -> None:
 def test_microseconds_need_a_zone() -> None:
     with pytest.raises(ValueError, match="zone"):
         microseconds(datetime(2013, 1, 1))
+
+
+@pytest.mark.parametrize("text", ["2013-01-14T10:00:00." + "1" * 1000 + "Z", "yesterday" * 100])
+def test_text_that_is_longer_than_dates_are_is_not_kept_in_memory(text: str) -> None:
+    before = sys.getrefcount(text)
+    assert (date_range(text, UTC) is None) == text.startswith("yesterday")
+    assert sys.getrefcount(text) == before
+
+
+def test_period_that_ends_before_it_starts_covers_what_lies_between() -> None:
+    period = {"start": "2013-01-20", "end": "2013-01-14"}
+    assert period_range(period, UTC) == (at(2013, 1, 14), at(2013, 1, 21))
+    assert period_range({"start": "2013-01-14", "end": "2013-01-13"}, UTC) is not None

@@ -63,6 +63,12 @@ def test_value_of_a_type_that_the_parameter_cannot_hold_is_present() -> None:
     assert "own=" in entries("date", "Patient.name.family").tokens
 
 
+def test_quote_in_a_text_of_an_expression_does_not_end_it() -> None:
+    apart = r"Patient.name.family.where($this != 'it\'s | \\') | Patient.name.given.where('a\\' != '|')"
+    expected = {f"own={string_key(text)}" for text in ("Li", "Wei", "An")}
+    assert {token for token in entries("string", apart).tokens if token.startswith("own=")} == expected
+
+
 @pytest.mark.parametrize("expression", ["Patient.name.given.single()", "Patient.name.(", "Patient.nothing.here"])
 def test_expression_that_fails_is_told_and_harms_nothing_else(expression: str) -> None:
     failures: Failures = []

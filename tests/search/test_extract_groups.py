@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from fhirhub.definitions import SearchComponent, r4
+from fhirhub.errors import Failure, FhirError
 from fhirhub.model.json import Json
 from fhirhub.search.extract import extract
 from fhirhub.search.index_composite import components
@@ -60,7 +61,6 @@ def test_code_and_quantity_make_a_group_under_numbered_names() -> None:
     three, grams = Decimal(3), Decimal(3000)
     assert numbers == {
         "2": (three, three),
-        "2|u:kg": (three, three),
         f"2|s:{system_id(UCUM)}:kg": (three, three),
         "2|c:g": (grams, grams),
     }
@@ -181,3 +181,14 @@ def test_composite_of_unknown_parts_has_no_groups() -> None:
     unknown = SearchComponent("http://example.org/SearchParameter/none", "name.family")
     resource: Json = {"resourceType": "Patient", "contact": [{"gender": "female", "name": {"family": "Li"}}]}
     assert groups(resource, "own", custom(gender, unknown)) == []
+
+
+def test_square_of_what_a_resource_has_is_refused_before_it_is_made() -> None:
+    sequence: Json = {"resourceType": "MolecularSequence", "coordinateSystem": 0}
+    sequence["referenceSeq"] = {"chromosome": {"coding": [{"code": f"{n}"} for n in range(5_000)]}, "windowStart": 1}
+    sequence["variant"] = [{"start": n, "end": n} for n in range(5_000)]
+    with pytest.raises(FhirError, match="chromosome-variant-coordinate") as refused:
+        extract(sequence, "MolecularSequence", SITE)
+    assert refused.value.failure is Failure.TOO_LARGE
+    sequence["variant"] = sequence["variant"][:10]
+    assert len(groups(sequence, "chromosome-variant-coordinate")) == 10

@@ -2,7 +2,6 @@
 
 import pytest
 
-from fhirhub.errors import FhirError
 from fhirhub.search.filter import (
     And,
     Filter,
@@ -19,7 +18,7 @@ from fhirhub.search.filter import (
 from fhirhub.search.filter_expression import Combination, Comparison, Negation, Step, parse_expression
 from fhirhub.search.keys import string_key
 
-from .conftest import BASE_URL, Search
+from .conftest import BASE_URL, Search, refused
 
 MALE, ACTIVE, BOB = TokenIs("gender=male|"), TokenIs("active=true|"), TokenStartsWith("family=bob|")
 DAY = 86_400_000_000
@@ -30,15 +29,6 @@ def expression(search: Search, resource_type: str, text: str) -> Filter:
     query = search(resource_type, ("_filter", text))
     assert query.used == (("_filter", text),)
     return query.filter
-
-
-def refused(search: Search, resource_type: str, text: str) -> FhirError:
-    with pytest.raises(FhirError) as caught:
-        search(resource_type, ("_filter", text))
-    assert caught.value.status == 400
-    assert caught.value.issues[0].expression == ("http._filter",)
-    assert str(caught.value).startswith("Search parameter _filter: ")
-    return caught.value
 
 
 def test_paths_operators_and_values_are_told_apart() -> None:
@@ -153,7 +143,7 @@ def test_condition_in_brackets_is_about_the_same_resource(search: Search) -> Non
     ],
 )
 def test_error_says_at_which_character(search: Search, text: str, position: int, expected: str) -> None:
-    error = refused(search, "Patient", text)
+    error = refused(search, "Patient", ("_filter", text))
     assert error.issues[0].code == "value"
     assert f"at character {position} expected" in str(error)
     assert expected in str(error)
@@ -178,13 +168,13 @@ def test_error_says_at_which_character(search: Search, text: str, position: int,
     ],
 )
 def test_comparison_that_cannot_be_made_is_refused(search: Search, text: str, reason: str) -> None:
-    assert reason in str(refused(search, "Patient", text))
+    assert reason in str(refused(search, "Patient", ("_filter", text)))
 
 
 def test_expression_without_end_is_too_costly(search: Search) -> None:
     for text in ("(" * 21 + "gender eq male" + ")" * 21, "gender eq male or " * 1000 + "gender eq male"):
-        assert refused(search, "Patient", text).issues[0].code == "too-costly"
-    assert expression(search, "Patient", "(" * 19 + "gender eq male" + ")" * 19) == MALE
+        assert refused(search, "Patient", ("_filter", text)).issues[0].code == "too-costly"
+    assert expression(search, "Patient", "(" * 20 + "gender eq male" + ")" * 20) == MALE
 
 
 def test_unknown_parameter_in_an_expression_is_passed_over_when_lenient(search: Search) -> None:
@@ -192,3 +182,39 @@ def test_unknown_parameter_in_an_expression_is_passed_over_when_lenient(search: 
     assert query.filter == MALE
     assert query.used == (("gender", "male"),)
     assert "_filter" in query.ignored[0].diagnostics
+
+
+@pytest.mark.parametrize("text", ['family eq "\\ud800"', 'family ew "a\\u0000"', 'gender eq "\\udfff"'])
+def test_text_of_no_characters_is_refused(search: Search, text: str) -> None:
+    assert "expected a text of characters" in str(refused(search, "Patient", ("_filter", text)))
+
+
+def test_and_or_that_change_all_the_time_are_too_costly(search: Search) -> None:
+    changing = "active eq true" + " and gender eq male or active eq true" * 10
+    assert isinstance(expression(search, "Patient", f"{changing} and family eq bob"), And)
+    error = refused(search, "Patient", ("_filter", f"{changing} and family eq bob or gender eq male"))
+    assert error.issues[0].code == "too-costly"
+    assert "change more than 20 times" in str(error)
+    grouped = " or ".join(["(active eq true and gender eq male)"] * 100)
+    assert expression(search, "Patient", grouped) == And((ACTIVE, MALE))
+
+
+def test_parameters_that_are_no_plain_texts_have_no_operators_of_texts(search: Search) -> None:
+    assert (
+        expression(search, "Patient", '_text eq "fever OR cough"')
+        == search("Patient", ("_text", "fever OR cough")).filter
+    )
+    assert expression(search, "Patient", "phonetic eq Smith") == search("Patient", ("phonetic", "Smith")).filter
+    for text in ("_text ew fever", "_content sw fever", "phonetic ew smith", "phonetic co smith"):
+        assert "is not supported for" in str(refused(search, "Patient", ("_filter", text)))
+
+
+def test_value_of_po_is_one_date(search: Search) -> None:
+    for text in ("_lastUpdated po 2013,2014", "birthdate po 2013,2014"):
+        assert "'2013,2014'" in str(refused(search, "Patient", ("_filter", text)))
+
+
+def test_names_that_were_meant_in_an_expression_choose_resources(search: Search) -> None:
+    said = str(refused(search, "Encounter", ("_filter", "_count eq 1")))
+    assert "Encounter has no such search parameter" in said
+    assert "mean _count" not in said

@@ -2,10 +2,14 @@
 
 import pytest
 
+from fhirhub.definitions import SearchParameter
 from fhirhub.errors import FhirError
 from fhirhub.search.includes import Include
+from fhirhub.search.parameters import SearchParameters
+from fhirhub.search.parse import parse
+from fhirhub.search.site import Site
 
-from .conftest import Search
+from .conftest import BASE_URL, Search, refused
 
 
 def include(source: str | None, parameter: str | None, target: str | None = None, **more: bool) -> Include:
@@ -59,13 +63,25 @@ def test_include_that_cannot_be_meant_is_refused_even_when_lenient(
     search: Search, name: str, value: str, reason: str
 ) -> None:
     for handling in ("strict", "lenient"):
-        with pytest.raises(FhirError) as caught:
-            search("Observation", (name, value), handling=handling)
-        assert (caught.value.status, caught.value.issues[0].code) == (400, "value")
-        assert caught.value.issues[0].expression == (f"http.{name}",)
-        assert reason in str(caught.value)
+        error = refused(search, "Observation", (name, value), handling=handling)
+        assert error.issues[0].code == "value"
+        assert reason in str(error)
 
 
 def test_summary_of_texts_takes_no_includes(search: Search) -> None:
     with pytest.raises(FhirError, match="cannot be joined with _include"):
         search("Observation", ("_include", "*"), ("_summary", "text"))
+
+
+def test_include_by_what_is_not_indexed_yet_is_refused() -> None:
+    added = SearchParameter(
+        url="http://example.org/device",
+        code="by-device",
+        type="reference",
+        base=("Observation",),
+        expression="Observation.device",
+    )
+    site = Site(BASE_URL, parameters=SearchParameters([added], building={("Observation", "by-device"): 10}))
+    with pytest.raises(FhirError, match="its index for Observation is still being made") as caught:
+        parse("Observation", [("_include", "Observation:by-device")], handling="strict", site=site)
+    assert caught.value.issues[0].expression == ("http._include",)

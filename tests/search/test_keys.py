@@ -1,10 +1,18 @@
 """Folding and token keys: what is equal, what is a prefix, and that nothing else is."""
 
+import time
+import tracemalloc
+import unicodedata
+from dataclasses import replace
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fhirhub.definitions import r4
+from fhirhub.fhirpath.units import parse_unit
 from fhirhub.search import keys
-from fhirhub.search.folding import fold
+from fhirhub.search.folding import fold, fold_start
+from fhirhub.search.paths import branches
 
 BASE = "https://hub.example.org/fhir"
 TRICKY = st.text(st.sampled_from("ab|%257C#\\,$ é\U0010ffff"), max_size=6)
@@ -16,6 +24,34 @@ def test_folding_ignores_case_accents_width_and_space() -> None:
     assert fold("ＡＢＣ１２３") == "abc123"
     assert fold("Ångström") == fold("Ångström") == "angstrom"
     assert fold("İstanbul") == "istanbul"
+
+
+def folded_at_once(text: str) -> str:
+    """What folding is, without regard for how long it takes."""
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    bare = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return " ".join(unicodedata.normalize("NFKC", bare).split())
+
+
+LONG = st.lists(
+    st.text("aÉ \u0301\u0323\u0345\u0f73İßﷺ張각\u1100\u1161\u11a8ｶﾞ", min_size=1, max_size=9), min_size=1, max_size=9
+).map(lambda parts: "".join(parts) * 40)
+
+
+@given(LONG | st.text(max_size=40), st.integers(1, 300))
+def test_folding_in_pieces_is_folding_at_once(text: str, length: int) -> None:
+    assert fold(text) == folded_at_once(text)
+    assert fold_start(text, length) == folded_at_once(text)[:length]
+
+
+def test_folding_takes_no_longer_than_the_text_is_long() -> None:
+    begun = time.process_time()
+    assert fold("e" + "\u0301\u0323" * 60_000 + "f") == "ef"
+    assert keys.string_key("e" + "\u0323\u0f73" * 60_000 + "f").startswith("ef|")
+    # The square of it would be half a minute.
+    assert time.process_time() - begun < 10
+    assert keys.string_key("\ufdfa" * 1_000_000).startswith("صلى الله")
+    assert time.process_time() - begun < 10
 
 
 def test_folding_keeps_chinese_and_whole_hangul_syllables() -> None:
@@ -101,3 +137,22 @@ def test_names_of_quantities_keep_their_parts_apart() -> None:
     assert keys.canonical_name("q", "g.m-3") == "q|c:g.m-3"
     assert keys.unit_name("q", "a|b") == "q|u:a\x1fb"
     assert keys.coded_name("q", "urn:s", "a:b") == f"q|s:{keys.system_id('urn:s')}:a:b"
+
+
+def test_long_texts_of_clients_are_not_remembered() -> None:
+    long = "x" * 100_000
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            text = f"http://example.org/{number}/{long}"
+            keys.system_id(text)
+            keys.reference_key(text, BASE)
+            keys.string_key(text)
+            branches(
+                replace(r4().search_parameters("Patient")["name"], expression=f"Patient.name.where('{text}')"),
+                "Patient",
+            )
+            parse_unit(text)
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()

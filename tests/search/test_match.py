@@ -6,10 +6,24 @@ from datetime import UTC
 import pytest
 
 from fhirhub.model.json import Json
-from fhirhub.search.dates import period_range, timing_range
-from fhirhub.search.filter import All, Filter, Not, Nothing, RangeIs, TokenIs, Updated, all_of, any_of, none_of
+from fhirhub.search.dates import date_range, period_range, timing_range
+from fhirhub.search.filter import (
+    All,
+    Filter,
+    Holds,
+    IdIn,
+    Not,
+    Nothing,
+    RangeIs,
+    ReferredBy,
+    TokenIs,
+    Updated,
+    all_of,
+    any_of,
+    none_of,
+)
 from fhirhub.search.match import matches
-from fhirhub.search.values import IndexEntries, RangeEntry
+from fhirhub.search.values import Contained, IndexEntries, RangeEntry
 
 from .conftest import Search
 
@@ -77,6 +91,32 @@ def test_prefix_compares_ranges(search: Search, query: str, value: str | Json, e
     assert found(search("Observation", ("date", query)).filter, dated(value)) is expected
 
 
+@pytest.mark.parametrize(
+    ("prefix", "expected"),
+    [
+        ("", [False, False, True, True, False, False]),
+        ("eq", [False, False, True, True, False, False]),
+        ("ne", [True, True, False, False, True, True]),
+        ("gt", [False, False, False, False, True, True]),
+        ("sa", [False, False, False, False, True, True]),
+        ("lt", [True, True, False, False, False, False]),
+        ("eb", [True, True, False, False, False, False]),
+        ("ge", [False, False, True, True, True, True]),
+        ("le", [True, True, True, True, False, False]),
+        # Some 222 days, a tenth of the time from then to now, on both sides.
+        ("ap", [False, True, True, True, True, False]),
+    ],
+)
+def test_prefix_compares_the_time_of_the_last_update(search: Search, prefix: str, expected: list[bool]) -> None:
+    day = date_range("2020-01-01", UTC)
+    assert day is not None
+    year, millisecond = 365 * (day[1] - day[0]), 1000
+    moments = [day[0] - year, day[0] - millisecond, day[0], day[1] - millisecond, day[1], day[1] + year]
+    filter = search("Patient", ("_lastUpdated", f"{prefix}2020-01-01")).filter
+    found = [matches(filter, logical_id="1", updated=moment, entries=IndexEntries()) for moment in moments]
+    assert found == expected
+
+
 def test_both_bounds_must_hold_for_one_entry(search: Search) -> None:
     first, second = dated("2010").dates[0], dated("2020").dates[0]
     both = IndexEntries(dates=[first, second])
@@ -123,3 +163,27 @@ def test_combinations_are_simplified() -> None:
     assert none_of(All()) == Nothing()
     assert none_of(one) == Not(one)
     assert all_of([RangeIs("date", "d"), all_of([one, two])]) == all_of([RangeIs("date", "d"), one, two])
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        (All(), True),
+        (TokenIs("name=ann|"), True),
+        (Not(TokenIs("name=ann|")), False),
+        # One and the same contained resource has to fulfil all of it, and the parameter to lead there.
+        (all_of([TokenIs("name=ann|"), TokenIs("name=bob|")]), False),
+        (TokenIs("name=cid|"), False),
+        # What a contained resource has nothing of is never fulfilled.
+        (IdIn(frozenset({"1"})), False),
+        (Updated(), False),
+        (ReferredBy("Observation", "subject", All()), False),
+        (Not(IdIn(frozenset({"1"}))), True),
+    ],
+)
+def test_contained_resource_that_a_parameter_leads_to_fulfils_the_part(part: Filter, expected: bool) -> None:
+    inner = (("1", ["name=ann|", "^subject"]), ("2", ["name=bob|", "^subject"]), ("3", ["name=cid|", "^performer"]))
+    contained = [Contained("Patient", logical_id, IndexEntries(tokens=tokens)) for logical_id, tokens in inner]
+    entries = IndexEntries(contained=contained)
+    assert found(Holds("subject", "Patient", part), entries) is expected
+    assert found(Holds("subject", "Group", part), entries) is False

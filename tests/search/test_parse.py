@@ -3,7 +3,6 @@
 import pytest
 
 from fhirhub.definitions import SearchParameter, r4
-from fhirhub.errors import FhirError
 from fhirhub.search.filter import All, And, IdIn, Not, Nothing, Or, RangeIs, TokenIs, TokenStartsWith, Updated, none_of
 from fhirhub.search.index_composite import components
 from fhirhub.search.keys import system_id
@@ -11,17 +10,9 @@ from fhirhub.search.parameters import r4_parameters
 from fhirhub.search.predicates import is_supported, modifiers
 from fhirhub.search.result_parameters import SortKey
 
-from .conftest import BASE_URL, Search
+from .conftest import BASE_URL, Search, refused
 
 LOINC = system_id("http://loinc.org")
-
-
-def refused(search: Search, resource_type: str, *parameters: tuple[str, str], **handling: str) -> FhirError:
-    with pytest.raises(FhirError) as caught:
-        search(resource_type, *parameters, **handling)
-    assert caught.value.status == 400
-    assert caught.value.issues[0].severity == "error"
-    return caught.value
 
 
 def test_no_parameters_match_everything(search: Search) -> None:
@@ -60,8 +51,8 @@ def test_token_without_systems_is_found_by_equality(search: Search) -> None:
 
 
 def test_token_with_a_system_where_codes_have_none_is_refused(search: Search) -> None:
-    error = refused(search, "Patient", ("gender", "http://hl7.org/fhir/administrative-gender|female"))
-    assert "gender: its codes carry no system; search for 'female' alone" in str(error)
+    error = refused(search, "Patient", ("active", "http://example.org|true"))
+    assert "active: its codes carry no system; search for 'true' alone" in str(error)
 
 
 def test_token_not_turns_the_whole_value_round(search: Search) -> None:
@@ -256,6 +247,12 @@ def test_count_is_capped_and_the_self_link_says_so(search: Search) -> None:
     assert search("Patient", ("_count", "0")).count == 0
 
 
+def test_sort_takes_up_to_five_parameters(search: Search) -> None:
+    five = ("name", "gender", "birthdate", "family", "given")
+    assert [key.parameter for key in search("Patient", ("_sort", ",".join(five))).sort] == list(five)
+    assert "at most 5" in str(refused(search, "Patient", ("_sort", ",".join((*five, "phone")))))
+
+
 @pytest.mark.parametrize("name", ["_count", "_sort", "_total", "_summary", "_elements", "_cursor"])
 def test_result_parameter_twice_is_refused(search: Search, name: str) -> None:
     value = {"_count": "1", "_sort": "_id", "_total": "none", "_summary": "true", "_elements": "id"}.get(name, "x")
@@ -291,3 +288,11 @@ def plain_value(parameter: SearchParameter, resource_type: str) -> str:
         return "$".join(plain_value(part.parameter, resource_type) for part in parts)
     plain = {"token": "a", "string": "a", "uri": "urn:a", "reference": "urn:uuid:a", "date": "2020"}
     return {**plain, "number": "5", "quantity": "5", "special": "1|2"}[parameter.type]
+
+
+def test_too_many_parameters_to_pass_over_are_too_costly(search: Search) -> None:
+    unknown = [(f"x{number}", "1") for number in range(51)]
+    assert len(search("Patient", *unknown[:50], handling="lenient").ignored) == 50
+    error = refused(search, "Patient", *unknown, handling="lenient")
+    assert error.issues[0].code == "too-costly"
+    assert error.issues[0].expression == ("http.x50",)

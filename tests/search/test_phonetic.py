@@ -59,6 +59,8 @@ def test_nysiis_keys_are_those_of_its_rules(name: str, key: str) -> None:
         ("Shan", "单"),
         ("三", "张三"),
         ("Lü", "吕布"),
+        ("Zhanguo", "占国"),
+        ("国", "Zhanguo"),
         ("Иванов", "иванов Пётр"),
         ("山田", "山田太郎"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from fhirhub.definitions import r4, r4_code_systems
 from fhirhub.model.json import Json
 from fhirhub.search.filter import TokenHas, TokenStartsWith
-from fhirhub.search.terminology import r4_terminology
+from fhirhub.search.terminology import R4Terminology, r4_terminology
 from fhirhub.search.terminology_expansion import Coding
 
 from .criteria_check import SITE, filter_of, finds, refusal
@@ -227,3 +227,42 @@ def test_codes_above_and_below_are_each_others_opposite() -> None:
     for system in with_hierarchy[:30]:
         for code in list(system.parents)[:50]:
             assert all(code in (system.above(each) or ()) for each in system.below(code) or ())
+
+
+def test_system_of_a_mere_code_is_the_one_its_binding_tells() -> None:
+    genders = "http://hl7.org/fhir/administrative-gender"
+    assert finds("gender", f"{genders}|female", PATIENT)
+    assert not finds("gender", f"{genders}|male", PATIENT)
+    assert not finds("gender:not", f"{genders}|female", PATIENT)
+    assert finds("gender", f"{genders}|", PATIENT)
+    assert not finds("gender", f"{genders}|", {"resourceType": "Patient", "gender": "unheard-of"})
+    assert genders in refusal("Patient", "gender", "http://example.org|female")
+    assert "cannot all be told" in refusal("DocumentReference", "contenttype", "urn:ietf:bcp:13|")
+
+
+def test_alternatives_that_are_repeated_are_read_once() -> None:
+    asked: list[str] = []
+
+    class Asked(R4Terminology):
+        def members(self, value_set: str) -> frozenset[Coding] | None:
+            asked.append(value_set)
+            return super().members(value_set)
+
+    one, site = "http://terminology.hl7.org/ValueSet/v3-ActCode", replace(SITE, terminology=Asked())
+    expected = filter_of("Observation", "code:in", one)
+    assert filter_of("Observation", "code:in", ",".join([one] * 1000), site) == expected
+    assert asked == [one]
+
+
+def test_alternatives_that_take_too_many_comparisons_are_refused_before_all_are_read() -> None:
+    asked: list[str] = []
+
+    class Large(R4Terminology):
+        def members(self, value_set: str) -> frozenset[Coding] | None:
+            asked.append(value_set)
+            return frozenset(("http://example.org", f"{number}") for number in range(6_000))
+
+    value = ",".join(f"http://example.org/{number}" for number in range(1000))
+    site = replace(SITE, terminology=Large())
+    assert "10000 comparisons" in refusal("Observation", "code:in", value, site, code="too-costly")
+    assert len(asked) == 2

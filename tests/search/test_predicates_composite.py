@@ -1,17 +1,19 @@
 """Composites: the parts of one value, from one element."""
 
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from fhirhub.definitions import r4
+from fhirhub.definitions import SearchComponent, SearchParameter, r4
 from fhirhub.model.json import Json
 from fhirhub.search.filter import And, GroupIs, Not, TokenIs, TokenStartsWith
 from fhirhub.search.index_composite import components
 from fhirhub.search.keys import system_id
-from fhirhub.search.parameters import r4_parameters
+from fhirhub.search.parameters import SearchParameters, r4_parameters
 
-from .criteria_check import filter_of, finds, refusal
+from .criteria_check import SITE, filter_of, finds, refusal
 
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
 
@@ -126,3 +128,27 @@ def test_composite_takes_no_modifier_but_missing() -> None:
 def test_components_of_every_composite_are_known(resource_type: str, code: str) -> None:
     parameter = r4().search_parameters(resource_type)[code]
     assert len(components(parameter, resource_type, r4_parameters())) == len(parameter.components) >= 2
+
+
+def test_component_whose_index_is_being_made_does_not_narrow_the_composite() -> None:
+    def added(code: str, **more: Any) -> SearchParameter:
+        url = f"http://example.org/{code}"
+        return SearchParameter(url=url, code=code, base=("Observation",), **more)
+
+    parameters = SearchParameters(
+        [
+            added("unit", type="token", expression="Observation.component.value.as(Quantity).unit"),
+            added(
+                "unit-code",
+                type="composite",
+                expression="Observation.component",
+                components=(
+                    SearchComponent("http://example.org/unit", "value.as(Quantity).unit"),
+                    SearchComponent("http://hl7.org/fhir/SearchParameter/Observation-component-code", "code"),
+                ),
+            ),
+        ],
+        building={("Observation", "unit"): 10},
+    )
+    found = filter_of("Observation", "unit-code", "mmHg$8480-6", replace(SITE, parameters=parameters))
+    assert TokenIs("unit=mmHg|") not in (found.parts if isinstance(found, And) else (found,))

@@ -73,6 +73,8 @@ def test_prefix_compares_a_number(query: str, inside: list[str], outside: list[s
     [
         ("eq5", False),
         ("ne5", True),
+        ("ne20", True),
+        ("eq20", False),
         ("gt10", True),
         ("gt20", False),
         ("lt10", True),

@@ -136,6 +136,7 @@ def place(latitude: str, longitude: str) -> Json:
         ("48.137|11.575|4|[mi_i]", True),
         ("48.137|11.575|2|[mi_i]", False),
         ("48.137|11.575", True),
+        ("48.5|11.575", True),
         ("48.7|11.575", False),
         ("48.7|11.575|60", True),
         ("48.137|11.575||", True),
@@ -179,3 +180,17 @@ def test_near_of_a_great_distance_is_everywhere() -> None:
     assert finds("near", "0|0|1e900|km", place("48.18", "11.57"))
     assert finds("near:missing", "true", {"resourceType": "Location"})
     assert finds("near:missing", "false", place("1", "1"))
+
+
+def test_canonical_below_the_base_url_is_found_in_every_version() -> None:
+    url = f"{SITE.base_url}/PlanDefinition/1"
+    for canonical in (url, f"{url}|2"):
+        plan = {"resourceType": "CarePlan", "instantiatesCanonical": [canonical]}
+        assert finds("instantiates-canonical:below", url, plan)
+    assert not finds("instantiates-canonical:below", f"{url}|1", plan)
+
+
+@pytest.mark.parametrize("modifier", ["identifier", "text"])
+def test_canonical_has_neither_identifier_nor_text(modifier: str) -> None:
+    said = refusal("CarePlan", f"instantiates-canonical:{modifier}", "1", code="not-supported")
+    assert "supported: :missing, :below and its target types" in said

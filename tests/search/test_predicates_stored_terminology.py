@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from fhirhub.definitions import ValueSet
 from fhirhub.model.json import Json
 from fhirhub.search.site import Site
+from fhirhub.search.terminology_expansion import Library, expansion
 from fhirhub.store.terminology import FRESH_SECONDS, MAX_KEPT, StoredTerminology
 from tests.interactions.hub_client import HubClient, hub_on
 
@@ -193,3 +195,30 @@ def test_search_is_by_stored_value_sets(shelf: Shelf, name: str) -> None:
     assert finds("code:not-in", name, observed("leaf"), shelf.site)
     assert finds("code:below", f"{SYSTEM}|plant", observed("soup"), shelf.site)
     assert "no code 'stone'" in refusal("Observation", "code:below", f"{SYSTEM}|stone", shelf.site)
+
+
+def test_value_set_without_a_value_is_not_known(shelf: Shelf) -> None:
+    extension = [{"url": "http://example.org/why", "valueString": "withheld"}]
+    listed = {"system": OTHER, "concept": [{"code": "x"}]}
+    one = shelf.value_set("one", compose=composed(listed))
+    canonical = {"valueSet": [None, one], "_valueSet": [{"extension": extension}, None]}
+    assert codes(shelf, shelf.value_set("canonical", compose=composed(listed, canonical))) is None
+    code = {"system": OTHER, "concept": [{"_code": {"extension": extension}}, {"code": "x"}]}
+    assert codes(shelf, shelf.value_set("code", compose=composed(code))) is None
+
+
+def test_value_set_that_is_included_again_and_again_is_expanded_once() -> None:
+    # Each includes the next one twice: there are a million ways from the first to the last.
+    sets: dict[str, Json] = {
+        f"{n}": {"include": [{"valueSet": [f"{n + 1}"]}, {"valueSet": [f"{n + 1}"]}]} for n in range(20)
+    }
+    sets["20"] = {"include": [{"system": OTHER, "concept": [{"code": "x"}]}]}
+    asked: list[str] = []
+
+    def value_set(canonical: str) -> ValueSet:
+        asked.append(canonical)
+        return ValueSet(canonical, None, sets[canonical])
+
+    library = Library(lambda canonical: None, value_set)
+    assert expansion(ValueSet("0", None, sets["0"]), library) == frozenset({(OTHER, "x")})
+    assert asked == [f"{n}" for n in range(1, 21)]

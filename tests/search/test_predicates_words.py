@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from fhirhub.errors import FhirError
 from fhirhub.model.json import Json
 from fhirhub.search.filter import And, HasWord, Not, Or
+from fhirhub.search.parse import parse
+from fhirhub.search.text_query import MAX_LENGTH
 
 from .criteria_check import SITE, filter_of, finds, refusal
 
@@ -105,9 +108,15 @@ def test_modifier_of_a_query_of_words_is_refused() -> None:
     assert "supported: none." in refusal("Patient", "_text:exact", "a", code="not-supported")
 
 
-def test_server_without_words_refuses_to_look_for_them() -> None:
+def test_server_without_words_refuses_to_look_for_them_or_passes_them_over() -> None:
     site = replace(SITE, full_text=False)
-    assert "not indexed on this server" in refusal("Patient", "_content", "a", site, code="not-supported")
+    for name, value in (("_content", "a"), ("_filter", "_text eq a")):
+        with pytest.raises(FhirError, match="not indexed on this server") as caught:
+            parse("Patient", [(name, value)], handling="strict", site=site)
+        assert caught.value.issues[0].code == "not-supported"
+        query = parse("Patient", [(name, value), ("_id", "1")], handling="lenient", site=site)
+        assert query.used == (("_id", "1"),)
+        assert "not indexed on this server" in query.ignored[0].diagnostics
 
 
 @pytest.mark.parametrize(
@@ -125,3 +134,13 @@ def test_phonetic_of_a_chinese_name_is_found_by_its_reading() -> None:
     assert not finds("phonetic", "Li San", patient)
     assert finds("phonetic:missing", "false", patient)
     assert "has no word" in refusal("Patient", "phonetic", "!!")
+
+
+def test_blanks_at_the_end_of_a_query_cost_nothing() -> None:
+    began = time.perf_counter()
+    assert finds("_content", "bone" + " " * (MAX_LENGTH - 4), CONDITION)
+    assert time.perf_counter() - began < 1
+
+
+def test_query_of_too_many_characters_is_too_costly() -> None:
+    assert str(MAX_LENGTH) in refusal("Patient", "_content", "bone " * MAX_LENGTH, code="too-costly")

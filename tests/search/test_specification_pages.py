@@ -15,17 +15,7 @@ from tests.interactions.hub_client import BASE, HubClient, entry, hub_on
 from .specification_lines import ALL, PAGE, Line
 from .specification_resources import resources
 
-CONTAINED_CHAIN = "Chains do not look into contained resources yet."
-LINES = [
-    pytest.param(
-        line,
-        id=f"{anchor}-{number}",
-        # Strict: the day it is answered, this mark has to go.
-        marks=[pytest.mark.xfail(strict=True, reason=CONTAINED_CHAIN)] if (anchor, number) == ("contained", 0) else [],
-    )
-    for anchor, of in PAGE.items()
-    for number, line in enumerate(of)
-]
+LINES = [pytest.param(line, id=f"{anchor}-{number}") for anchor, of in PAGE.items() for number, line in enumerate(of)]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,8 @@
 """The words of narratives and of content: which texts count, and how they are taken apart."""
 
+import time
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,6 +88,7 @@ def test_words_of_the_narrative_are_marked_and_not_repeated() -> None:
         ("<span class='x'>糖</span>尿病", [".糖", ".尿", ".病", ".糖尿", ".尿病"]),
         ('<img src="#1" alt="hidden"/>', []),
         ("<abbr>AB</abbr>C <strong>D</strong>", [".abc", ".d"]),
+        ("<!-- <a ' -->it<p>don't > me</p>", [".it", ".don", ".t", ".me"]),
         ("<article>x</article>", [".x"]),
     ],
 )
@@ -94,6 +98,25 @@ def test_narrative_is_read_without_its_markup(inner: str, expected: list[str]) -
 
 def test_unclosed_markup_takes_no_longer_than_its_length() -> None:
     assert words(narrative("<a '" * 50_000 + "end"))[-1] == ".end"
+
+
+MARKS = "\u0301\u0323"
+"""Two combining marks that are not in their order."""
+
+
+def test_long_run_of_marks_takes_no_longer_than_its_length() -> None:
+    begun = time.process_time()
+    assert words(noted("cafe" + MARKS * 60_000 + " noir")) == ["cafẹ", "noir"]
+    assert words(narrative("e" + "\u0f73" * 60_000 + " noir"))[-1] == ".noir"
+    # The square of it would be half a minute.
+    assert time.process_time() - begun < 10
+
+
+@given(st.lists(st.text("e\u0301é\u0327糖がか\u3099각\u1100\u1161\u11a8ﷺİ", max_size=12), min_size=30, max_size=60))
+def test_long_text_has_the_words_it_has_when_made_normal_at_once(parts: list[str]) -> None:
+    text = " ".join(parts)
+    whole = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    assert words(noted(f"{text}.")) == words(noted(f"{whole}."))
 
 
 def test_content_is_what_people_read() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fhirhub.model.json import Json
 from fhirhub.search.extract import extract
-from fhirhub.search.filter import Filter, IdIn, InHierarchy, ReferredBy, Refers, Related, TokenIs, any_of
+from fhirhub.search.filter import Filter, Holds, IdIn, InHierarchy, ReferredBy, Refers, Related, TokenIs, any_of
 from fhirhub.search.match import matches
 from fhirhub.search.site import Site
 from fhirhub.search.values import IndexEntries
@@ -55,7 +55,8 @@ class _Others:
         match part:
             case Refers(parameter, target_type, inner):
                 ids = self.universe.search(target_type, inner)
-                return any_of(TokenIs(f"{parameter}={target_type}/{each}") for each in ids)
+                stored = [TokenIs(f"{parameter}={target_type}/{each}") for each in ids]
+                return any_of([*stored, Holds(parameter, target_type, inner)])
             case ReferredBy(source_type, parameter, inner):
                 held = dict(self.universe.of(source_type))
                 tokens = {token for each in self.universe.search(source_type, inner) for token in held[each].tokens}
@@ -83,7 +84,7 @@ class _Others:
 
 
 IDS = ("1", "2", "3")
-NAMES = st.sampled_from(["Ann", "anna", "Bob", "张三"])
+NAMES = st.sampled_from(["Ann", "anna", "张三"])
 CODES = st.sampled_from(["a", "b", "c"])
 
 
@@ -93,10 +94,13 @@ def pointer(*types: str) -> st.SearchStrategy[Json]:
     text = st.one_of(
         local,
         local,
+        local,
         local.map(f"{BASE_URL}/{{}}".format),
         local.map("{}/_history/1".format),
         local.map("https://other.example.org/{}".format),
         st.just("urn:uuid:1"),
+        # Contained ones, under ids that stored ones have as well.
+        st.sampled_from(["#1", "#2"]),
     )
     return st.builds(lambda reference: {"reference": reference}, text)
 
@@ -105,52 +109,77 @@ def pointers(*types: str) -> st.SearchStrategy[list[Json]]:
     return st.lists(pointer(*types), min_size=1, max_size=2)
 
 
-def kind(
-    resource_type: str, optional: dict[str, st.SearchStrategy[object]], **fixed: object
-) -> st.SearchStrategy[Json]:
-    required = {name: st.just(value) for name, value in fixed.items()}
-    return st.fixed_dictionaries(
-        {"resourceType": st.just(resource_type), "id": st.sampled_from(IDS), **required}, optional=optional
-    )
+def kind(resource_type: str, mostly: dict[str, st.SearchStrategy[object]], **fixed: object) -> st.SearchStrategy[Json]:
+    """Resources of a type with an id; of what they mostly have, each lacks a fourth."""
+    always = {"resourceType": resource_type, **fixed}
+    parts = {name: st.one_of(value, value, value, st.none()) for name, value in mostly.items()}
+
+    def made(parts: Json) -> Json:
+        return always | {name: value for name, value in parts.items() if value is not None}
+
+    return st.fixed_dictionaries({"id": st.sampled_from(IDS), **parts}).map(made)
 
 
 PEOPLE = st.lists(st.builds(lambda family: {"family": family}, NAMES), min_size=1, max_size=2)
 CONCEPT = st.builds(lambda code: {"coding": [{"code": code}]}, CODES)
-RESOURCES = st.one_of(
-    kind("Practitioner", {"name": PEOPLE}),
-    kind("Organization", {"name": NAMES, "partOf": pointer("Organization")}),
-    kind(
+CONTAINED = st.lists(
+    st.one_of(
+        kind("Practitioner", {"name": PEOPLE}),
+        kind("Organization", {"name": NAMES, "partOf": pointer("Organization")}),
+        kind("Patient", {"name": PEOPLE, "managingOrganization": pointer("Organization")}),
+        kind("Observation", {"subject": pointer("Patient"), "code": CONCEPT}, status="final"),
+    ),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda each: each["id"],
+)
+KINDS = {
+    "Practitioner": kind("Practitioner", {"name": PEOPLE}),
+    "Organization": kind("Organization", {"name": NAMES, "partOf": pointer("Organization")}),
+    "Patient": kind(
         "Patient",
         {
             "name": PEOPLE,
             "gender": st.sampled_from(["male", "female"]),
             "generalPractitioner": pointers("Practitioner", "Organization"),
             "managingOrganization": pointer("Organization"),
+            "contained": CONTAINED,
         },
     ),
-    kind(
+    "Observation": kind(
         "Observation",
         {
             "subject": pointer("Patient", "Group"),
             "code": CONCEPT,
             "performer": pointers("Practitioner", "Patient", "Organization"),
             "hasMember": pointers("Observation"),
+            "contained": CONTAINED,
         },
         status="final",
     ),
-    kind(
+    "Group": kind(
         "Group",
         {"code": CONCEPT, "member": st.builds(lambda who: [{"entity": each} for each in who], pointers("Patient"))},
         type="person",
         actual=True,
     ),
-    kind(
+    "List": kind(
         "List",
         {"entry": st.builds(lambda items: [{"item": item} for item in items], pointers("Patient", "Observation"))},
         status="current",
         mode="working",
     ),
-)
+}
+RESOURCES = st.one_of(*KINDS.values())
+
+
+@st.composite
+def worlds(draw: st.DrawFn, *types: str) -> list[Json]:
+    """Resources of the types, of all if none is named: most ids are there, so that searches find some, not all."""
+    slots = [(resource_type, logical_id) for resource_type in types or KINDS for logical_id in IDS]
+    absent = draw(st.sets(st.sampled_from(slots), max_size=len(slots) // 3))
+    return [draw(KINDS[name]) | {"id": logical_id} for name, logical_id in slots if (name, logical_id) not in absent]
+
 
 LINKS: dict[str, dict[str, tuple[str, ...]]] = {
     "Patient": {"general-practitioner": ("Practitioner", "Organization"), "organization": ("Organization",)},

@@ -16,6 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from fhirhub.model.json import Json, decode_trusted, encode
+from tests.processes import await_ready, web_workers
 
 COMMAND = (sys.executable, "-m", "fhirhub", "serve")
 FHIR_JSON = "application/fhir+json"
@@ -87,25 +88,11 @@ class Server:
 
     def workers(self) -> list[int]:
         """The process ids of the web workers."""
-        found = []
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit() and _parent(folder) == self.process.pid:
-                command = (folder / "cmdline").read_bytes()
-                if b"spawn_main" in command:
-                    found.append(int(folder.name))
-        return found
+        return web_workers(self.process.pid)
 
     def await_ready(self) -> None:
         """Wait until it takes requests again."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                if requests.get(f"{self.root}/ready", timeout=5).status_code == 200:
-                    return
-            except requests.RequestException:
-                pass
-            time.sleep(0.05)
-        raise AssertionError("the server did not come back within 60 s")
+        await_ready(self.root)
 
 
 @contextmanager
@@ -138,10 +125,3 @@ def running(folder: Path, uri: str, database: str, **variables: str) -> Iterator
         finally:
             process.terminate()
             process.communicate(timeout=60)
-
-
-def _parent(process: Path) -> int:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0

@@ -63,6 +63,18 @@ def test_includes_that_are_not_claimed_are_refused(server: Server, claims: dict[
         assert value.split(":")[1] in refused(server.ask("GET", f"/Observation?{name}={value}"), 400, "value")
 
 
+def test_every_compartment_claimed_is_searched(server: Server) -> None:
+    statement = server.ask("GET", "/metadata").json()
+    claimed = statement["rest"][0]["compartment"]
+    owners = ["Device", "Encounter", "Patient", "Practitioner", "RelatedPerson"]
+    assert sorted(claimed) == [
+        f"http://hl7.org/fhir/CompartmentDefinition/{name[0].lower()}{name[1:]}" for name in owners
+    ]
+    for name in owners:
+        answer = server.ask("GET", f"/{name}/nobody/*?_count=1")
+        assert (answer.status_code, answer.json()["type"], answer.json()["total"]) == (200, "searchset", 0)
+
+
 def test_what_all_types_are_searched_by_is_answered(server: Server) -> None:
     statement = server.ask("GET", "/metadata").json()
     rows = {row["name"]: row for row in statement["rest"][0]["searchParam"]}

@@ -236,3 +236,4 @@ def test_path_beside_the_service_is_no_part_of_it(server: Server, target: str) -
 def test_absolute_target_is_answered_as_its_path(server: Server) -> None:
     reply = ask(server, "GET", f"http://elsewhere.example/fhir/Patient/nope?a={'b'}".encode())
     assert "does not know the parameter 'a'" in said(reply, 400, "not-supported")
+    assert reply.json()["issue"][0]["expression"] == ["http.a"]

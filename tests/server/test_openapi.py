@@ -115,9 +115,11 @@ def test_description_lists_what_search_knows(description: Json) -> None:
     names = {resolved(description, each)["name"] for each in found}
     assert {"code", "_id", "patient", "_count", "_sort", "_total", "_summary", "_elements", "_format"} <= names
     assert {"_include", "_revinclude", "value-quantity", "code-value-quantity", "_filter", "_text"} <= names
+    assert {"_contained", "_containedType", "_explain"} <= names
     assert "_type" not in names
     system = {resolved(description, each)["name"] for each in description["paths"]["/"]["get"]["parameters"]}
     assert {"_type", "_include", "_count"} <= system
+    assert "_contained" not in system
 
 
 def test_description_promises_nothing_the_server_refuses(server: Server, description: Json) -> None:

@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from fhirhub.store import embedded
 from fhirhub.store.embedded import EmbeddedMongod, MongodFailed, MongodNotFound, find_mongod, start
 from fhirhub.store.mongod_folder import MongodFolder
 from fhirhub.store.replica_set import StandaloneMongod, direct_client, end_of_life, require_replica_set
+from tests.processes import eventually
 
 PROGRAM = find_mongod(Path(os.environ["FHIRHUB_MONGOD"]) if os.environ.get("FHIRHUB_MONGOD") else None, os.environ)
 SERVE = """
@@ -51,13 +51,6 @@ def write(uri: str, number: int) -> None:
 def numbers(uri: str) -> list[int]:
     with MongoClient[dict[str, Any]](uri) as client:
         return [found["_id"] for found in client.kept.numbers.find().sort("_id")]
-
-
-def eventually(true: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (done := true()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return done
 
 
 def test_mongod_is_a_replica_set_without_javascript_on_loopback(own: EmbeddedMongod) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ import pytest
 from fhirhub.model.json import Json
 from fhirhub.search.parameters import SearchParameters
 from fhirhub.search.site import Site
+from fhirhub.store.commit import Commits
 from fhirhub.store.entries import FIELDS
 from fhirhub.store.lease import Holder
 from fhirhub.store.reindex import Lost, Pace, Reindexer
-from fhirhub.store.search_parameters import REFRESH_SECONDS
+from fhirhub.store.search_parameters import REFRESH_SECONDS, Registry
+from fhirhub.store.stamp import StampClock
 from fhirhub.store.stored import Draft
-from fhirhub.store.unit_of_work import Unit
+from tests import processes
 from tests.interactions.hub_client import BASE, HubClient, observation, patient
 from tests.interactions.test_search_parameters import ids, nicknamed, parameter
 
@@ -54,10 +57,7 @@ def spoil(hub: HubClient, resource_type: str) -> None:
 
 
 def eventually(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not within 30 s"
-        time.sleep(0.01)
+    assert processes.eventually(holds), f"{what}: not within 30 s"
 
 
 def test_reindex_of_everything_makes_all_entries_anew(hub: HubClient) -> None:
@@ -292,20 +292,19 @@ def test_reindexer_that_is_to_stop_leaves_the_rest_to_another(hub: HubClient) ->
     assert len(ids(hub, "Patient?nickname=A")) == 12
 
 
+OLD = Site(BASE, parameters=SearchParameters())
+
+
 def test_straggler_with_old_parameters_is_found(hub: HubClient) -> None:
-    """A process that did not know the parameter commits when the reindex is done."""
-    old = hub.hub.call
+    """A process that looked for parameters just before there was one commits when the reindex is done."""
+    own = hub.hub.database
+    clock = StampClock(own.collections.process_number(), lambda: datetime.now(UTC))
+    behind = Commits(own.client, own.collections, clock, Registry(own.collections, refresh_seconds=3600))
     hub.put("Patient/p", nicknamed("A", id="p"))
     hub.put("SearchParameter/n", parameter(id="n"))
     reindexer = hub.hub.reindexer(QUICK)
     assert reindexer.step()
-    draft = Draft.of(nicknamed("A"), Site(BASE, parameters=SearchParameters()))
-    assert draft.generation == 0
-
-    def late(unit: Unit) -> None:
-        unit.put(draft, "late", "PUT")
-
-    old.commits.run(late, types=["Patient"])
+    behind.run(lambda unit: unit.put(Draft.of(nicknamed("A"), OLD), "late", "PUT"), types=["Patient"])
     assert ids(hub, "Patient?nickname=A") == {"p"}
     assert reindexer.step()
     assert ids(hub, "Patient?nickname=A") == {"p", "late"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fhirhub.errors import FhirError
-from fhirhub.search.filter import All, TokenIs
+from fhirhub.search.filter import All, IdIn, TokenIs
 from fhirhub.search.result_parameters import SortKey
 from fhirhub.store.cursor import cursor_key
 from fhirhub.store.embedded import find_mongod
@@ -94,3 +94,12 @@ def test_the_secret_of_cursors_is_made_once_by_whoever_comes_first(hub: HubClien
         keys = {key.result() for key in [threads.submit(cursor_key) for _ in range(8)]}
     assert keys == {hub.database["installation"].find_one()["cursor_key"]}
     assert {len(key) for key in keys} == {32}
+
+
+def test_a_search_that_becomes_too_large_for_the_database_is_too_costly(hub: HubClient) -> None:
+    many = IdIn(frozenset(f"{number:064}" for number in range(230_000)))
+    with pytest.raises(FhirError) as caught:
+        hub.hub.database.find.search("Patient", many, Page())
+    (issue,) = caught.value.issues
+    assert (caught.value.status, issue.code) == (400, "too-costly")
+    assert "larger than the database takes" in issue.diagnostics

@@ -140,11 +140,10 @@ def _in_unit(items: list[Node], unit: list[Node]) -> quantity.Quantity | None:
         return None
     calendar = wanted in quantity.CALENDAR_UNITS
     name = quantity.CALENDAR_UNITS[wanted] if calendar else wanted
-    values = quantity.comparable_values(amount, quantity.Quantity(Decimal(1), name, calendar))
-    if values is None:
+    number = quantity.in_unit_of(amount, quantity.Quantity(Decimal(1), name, calendar))
+    if number is None:
         return None
-    ratio = values[0] / values[1]
-    return quantity.Quantity(Decimal(ratio.numerator) / Decimal(ratio.denominator), name, calendar)
+    return quantity.Quantity(Decimal(number.numerator) / Decimal(number.denominator), name, calendar)
 
 
 def _to_quantity_call(items: list[Node], *unit: list[Node]) -> list[Node]:
