@@ -9,7 +9,7 @@ import platform
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -108,12 +108,12 @@ ASKED = (
 class Searches:
     """The searches over one database."""
 
-    def __init__(self, hub: Hub, size: int, population: int, *, rounds: int, deep: int) -> None:
+    def __init__(self, hub: Hub, size: int, population: int, *, rounds: int, pages: Sequence[int]) -> None:
         self._hub = hub
         self._size = size
         self._population = population
         self._rounds = rounds
-        self._deep = deep
+        self._pages_timed = pages
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """Measure everything, one line after the other."""
@@ -155,16 +155,18 @@ class Searches:
         }
 
     def _pages(self) -> Iterator[tuple[str, ...]]:
-        first = "Observation?status=final&_count=10"
-        yield self._row("page 1", [first] * self._rounds)
-        search, number = first, 1
-        while number < self._deep:
-            bundle = decode_trusted(self._hub.answer(_request(search)).body or b"{}")
-            onward = [link["url"] for link in bundle["link"] if link["relation"] == "next"]
-            if not onward:
-                break
-            search, number = onward[0].removeprefix(f"{BASE_URL}/"), number + 1
-        yield self._row(f"page {number:,}", [search] * self._rounds)
+        search: str | None = "Observation?status=final&_count=10"
+        number = 1
+        for wanted in self._pages_timed:
+            while search is not None and number < wanted:
+                search, number = self._onward(search), number + 1
+            if search is not None:
+                yield self._row(f"page {number:,}", [search] * self._rounds)
+
+    def _onward(self, search: str) -> str | None:
+        bundle = decode_trusted(self._hub.answer(_request(search)).body or b"{}")
+        links = {link["relation"]: link["url"] for link in bundle["link"]}
+        return links["next"].removeprefix(f"{BASE_URL}/") if "next" in links else None
 
     def _against_bare(self) -> tuple[str, ...]:
         """The second search again, and the same rows read by pymongo alone, in turns."""
@@ -200,7 +202,7 @@ def _table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [HEAD, ("---",) * len(HEAD), *rows])
 
 
-def measured(uri: str, size: int, *, rounds: int, deep: int, processes: int) -> Iterator[tuple[str, ...]]:
+def measured(uri: str, size: int, *, rounds: int, pages: Sequence[int], processes: int) -> Iterator[tuple[str, ...]]:
     """Load one size into a database of its own and yield its rows."""
     name = f"search{size}"
     began = time.perf_counter()
@@ -208,7 +210,7 @@ def measured(uri: str, size: int, *, rounds: int, deep: int, processes: int) -> 
     print(f"{size:,} Observations of {population:,} patients in {time.perf_counter() - began:.0f} s", flush=True)
     hub = open_hub(Settings(mongodb_uri=uri, database=name))
     try:
-        yield from Searches(hub, size, population, rounds=rounds, deep=deep).rows()
+        yield from Searches(hub, size, population, rounds=rounds, pages=pages).rows()
     finally:
         hub.close()
 
@@ -221,13 +223,13 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="processes that load")
     chosen = parser.parse_args()
     sizes = [2_000] if chosen.quick else [int(text) for text in chosen.sizes.split(",")]
-    rounds, deep = (10, 50) if chosen.quick else (100, 1_000)
+    rounds, pages = (10, (1, 50)) if chosen.quick else (100, (1, 1_000, 10_000))
     rows: list[tuple[str, ...]] = []
     with tempfile.TemporaryDirectory(prefix="fhirhub-bench-") as folder:
         program = find_mongod(None, os.environ)
-        with start(Path(folder) / "mongo", program, cache_gb=2.0, oplog_mb=1024) as mongod:
+        with start(Path(folder) / "mongo", program, cache_gb=4.0, oplog_mb=1024) as mongod:
             for size in sizes:
-                for row in measured(mongod.uri, size, rounds=rounds, deep=deep, processes=chosen.processes):
+                for row in measured(mongod.uri, size, rounds=rounds, pages=pages, processes=chosen.processes):
                     rows.append(row)
                     print(" | ".join(row), flush=True)
             version = server_version(mongod.uri)

@@ -17,7 +17,7 @@ from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.search.filter import All, Filter, all_of
 from fhirhub.search.parse import SearchQuery, parse
 from fhirhub.store.plan import Page
-from fhirhub.store.searches import Row
+from fhirhub.store.searches import Row, advice
 
 
 def search(request: FhirRequest, call: Call) -> FhirResponse:
@@ -77,7 +77,7 @@ class Matches:
         found = [row.stored for row in rows]
         entries = [matched(stored, subset(stored, self._request), self._call.base_url) for stored in found]
         more, issues = included(found, self._query, self._call)
-        return [*entries, *more], issues
+        return [*entries, *more], [*issues, *map(_scanning, self._call.find.searches.scanned(self._filters))]
 
     def matches(self, rows: Sequence[Row]) -> int:
         """See `Results.matches`."""
@@ -86,3 +86,8 @@ class Matches:
     def count(self, at_most: int | None = None) -> int:
         """See `Results.count`."""
         return self._call.find.searches.count(self._filters, at_most=at_most)
+
+
+def _scanning(resource_type: str) -> Issue:
+    text = f"No index serves these criteria: resources of type {resource_type} are looked at one after the other."
+    return Issue("information", "informational", f"{text} {advice([resource_type])}")

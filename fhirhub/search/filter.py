@@ -245,6 +245,19 @@ def related(part: Filter) -> bool:
             return isinstance(part, Related)
 
 
+def served(part: Filter) -> bool:
+    """Whether an index leads to what a filter finds; without one, all resources are looked at for those that match."""
+    match part:
+        case And(parts):
+            return any(map(served, parts))
+        case Or(parts):
+            return all(map(served, parts))
+        case All() | Not() | TokenHas() | GroupIs():
+            return False
+        case _:
+            return True
+
+
 def none_of(part: Filter) -> Filter:
     """Return the negation, simplified."""
     match part:

@@ -14,7 +14,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
 from fhirhub.errors import Failure, FhirError
-from fhirhub.search.filter import All, Filter, TokenIs
+from fhirhub.search.filter import All, Filter, TokenIs, served
 from fhirhub.search.leading import about, leading, person
 from fhirhub.search.match import matches
 from fhirhub.store.collections import Collections
@@ -27,6 +27,8 @@ from fhirhub.store.ranges import joined
 from fhirhub.store.resolve import resolve
 from fhirhub.store.stored import Stored, from_current
 
+MANY: Final = 100_000
+"""More resources than a search that no index serves goes through without saying so."""
 MAX_COMPUTED: Final = 200_000
 """See `Searches`; a figure that is not measured yet."""
 
@@ -92,7 +94,7 @@ class Searches:
         Raises:
             FhirError: the search takes too long or too much, or the database is away.
         """
-        with reading(self._answers, _advice(filters)), pymongo.timeout(self._seconds):
+        with reading(self._answers, advice(filters)), pymongo.timeout(self._seconds):
             page = replace(page, across=len(filters) > 1)
             found = [self._find(name, criteria, page) for name, criteria in filters.items()]
         return _merged(found, page)
@@ -114,9 +116,15 @@ class Searches:
                 break
         return rows
 
+    def scanned(self, filters: Mapping[str, Filter]) -> list[str]:
+        """Return the types of which most resources are looked at, of which there are many, since no index serves."""
+        wide = [name for name, criteria in filters.items() if not isinstance(criteria, All) and not served(criteria)]
+        with reading(self._answers, advice(filters)), pymongo.timeout(self._seconds):
+            return [name for name in wide if self._collections.of(name).estimated_document_count() > MANY]
+
     def plan_of(self, resource_type: str, criteria: Filter, page: Page) -> Plan:
         """Return the queries a page of a type is found with."""
-        with reading(self._answers, _advice([resource_type])), pymongo.timeout(self._seconds):
+        with reading(self._answers, advice([resource_type])), pymongo.timeout(self._seconds):
             return self._plan(resource_type, criteria, page)
 
     def _plan(self, resource_type: str, criteria: Filter, page: Page) -> Plan:
@@ -168,13 +176,13 @@ class Searches:
             raise FhirError(
                 Failure.TOO_COSTLY,
                 f"Search parameter _sort: more than {self._max_computed} resources of type {resource_type} match, too "
-                f"many to sort in this order. {_advice([resource_type])} Any number can be sorted by {free}.",
+                f"many to sort in this order. {advice([resource_type])} Any number can be sorted by {free}.",
                 expression=["http._sort"],
             )
 
     def count(self, filters: Mapping[str, Filter], *, at_most: int | None = None) -> int:
         """Return how many resources match; of each type no more than `at_most` are counted, if that is given."""
-        with reading(self._answers, _advice(filters)), pymongo.timeout(self._seconds):
+        with reading(self._answers, advice(filters)), pymongo.timeout(self._seconds):
             return sum(self._count(name, criteria, at_most) for name, criteria in filters.items())
 
     def _count(self, resource_type: str, criteria: Filter, at_most: int | None) -> int:
@@ -197,7 +205,7 @@ class Searches:
             part: is about the contained resources.
             both: resources of `held_type` that match themselves are found, too.
         """
-        with reading(self._answers, _advice([held_type])), pymongo.timeout(self._seconds):
+        with reading(self._answers, advice([held_type])), pymongo.timeout(self._seconds):
             found = [self._holders(name, held_type, part, page, both=both and name == held_type) for name in types]
         by_row = {id(holder.row): holder for each in found for holder in each}
         return [by_row[id(row)] for row in _merged([[holder.row for holder in each] for each in found], page)]
@@ -215,7 +223,7 @@ class Searches:
 
         With `both`, the matches that are not contained count, too.
         """
-        with reading(self._answers, _advice([held_type])), pymongo.timeout(self._seconds):
+        with reading(self._answers, advice([held_type])), pymongo.timeout(self._seconds):
             if holders:
                 return sum(
                     self._collections.of(name).count_documents(
@@ -283,7 +291,7 @@ def _merged(found: Sequence[list[Row]], page: Page) -> list[Row]:
     return list(islice(heapq.merge(*found, key=lambda row: place(row.position)), page.limit))
 
 
-def _advice(types: Iterable[str]) -> str:
+def advice(types: Iterable[str]) -> str:
     """Say what would narrow a search: what the indexes are best at."""
     names = dict.fromkeys(code for name in types for code in (person(name), *about(name), leading(name)) if code)
     listed = list(names)[:4] or ["_id", "_lastUpdated"]
