@@ -170,7 +170,8 @@ def test_combinations_are_simplified() -> None:
     [
         (All(), True),
         (TokenIs("name=ann|"), True),
-        (Not(TokenIs("name=ann|")), False),
+        (Not(TokenIs("name=ann|")), True),
+        (all_of([Not(TokenIs("name=ann|")), Not(TokenIs("name=bob|"))]), False),
         # One and the same contained resource has to fulfil all of it, and the parameter to lead there.
         (all_of([TokenIs("name=ann|"), TokenIs("name=bob|")]), False),
         (TokenIs("name=cid|"), False),
