@@ -1,5 +1,7 @@
 """Processes in tests: which ones a process has started, and waiting for what they do."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +35,13 @@ def descendants(pid: int) -> set[int]:
 def web_workers(server: int) -> list[int]:
     """The ids of a server's web workers: its children that are no resource tracker."""
     return [pid for pid in children().get(server, []) if b"spawn_main" in (PROC / f"{pid}" / "cmdline").read_bytes()]
+
+
+def freeze(pid: int) -> None:
+    """Stop a process and wait until all its threads stand still: one that still runs could answer."""
+    os.kill(pid, signal.SIGSTOP)
+    threads = PROC / f"{pid}" / "task"
+    assert eventually(lambda: all(_fields(each)[:1] == ["T"] for each in threads.iterdir()))
 
 
 def alive(pids: set[int]) -> set[int]:

@@ -18,6 +18,7 @@ from pymongo import MongoClient
 
 from fhirhub.model.json import Json
 from fhirhub.store.embedded import EmbeddedMongod, find_mongod, start
+from tests.processes import freeze
 from tests.server.minimal import minimal
 from tests.server.running import FHIR_JSON, Server, running
 
@@ -120,7 +121,7 @@ def test_database_that_hangs_is_waited_for_no_longer_than_a_client_would(
     own: Server, own_mongod: EmbeddedMongod
 ) -> None:
     made = own.created(minimal("Patient"))
-    os.kill(own_mongod.pid, signal.SIGSTOP)
+    freeze(own_mongod.pid)
     try:
         began = time.monotonic()
         assert own.page("/health").status_code == 200

@@ -19,7 +19,7 @@ from fhirhub.store import embedded
 from fhirhub.store.embedded import EmbeddedMongod, MongodFailed, MongodNotFound, find_mongod, start
 from fhirhub.store.mongod_folder import MongodFolder
 from fhirhub.store.replica_set import StandaloneMongod, direct_client, end_of_life, require_replica_set
-from tests.processes import eventually
+from tests.processes import eventually, freeze
 
 PROGRAM = find_mongod(Path(os.environ["FHIRHUB_MONGOD"]) if os.environ.get("FHIRHUB_MONGOD") else None, os.environ)
 SERVE = """
@@ -175,7 +175,7 @@ def test_a_foreign_mongod_on_the_folder_is_named_and_left_alone(own: EmbeddedMon
 
 
 def test_a_mongod_that_hangs_is_left_to_its_living_owner(own: EmbeddedMongod) -> None:
-    os.kill(own.pid, signal.SIGSTOP)
+    freeze(own.pid)
     try:
         with pytest.raises(MongodFailed, match=rf"pid {own.pid}\) does not answer"):
             begin(own.data, timeout=0.5)

@@ -18,6 +18,7 @@ from fhirhub.store import commit
 from fhirhub.store.embedded import find_mongod
 from fhirhub.store.replica_set import await_primary, direct_client
 from tests.interactions.hub_client import BASE, Answer, HubClient, entry, hub_on, mrn, patient, unique
+from tests.processes import freeze
 from tests.store.store_check import check_store
 
 SECONDS = 2.0
@@ -54,7 +55,7 @@ class Mongod:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """It accepts connections and answers nothing."""
-        self.process.send_signal(signal.SIGSTOP)
+        freeze(self.process.pid)
         try:
             yield
         finally:
