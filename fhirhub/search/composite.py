@@ -10,9 +10,9 @@ from typing import Final
 
 from fhirhub.definitions import SearchParameter
 from fhirhub.search import syntax
+from fhirhub.search.components import Component, components
 from fhirhub.search.criterion import Criterion
 from fhirhub.search.filter import Filter, GroupIs, all_of
-from fhirhub.search.index_composite import Component, components
 from fhirhub.search.parameters import SearchParameters
 from fhirhub.search.paths import branches
 

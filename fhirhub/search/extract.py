@@ -22,6 +22,7 @@ from fhirhub.search.leading import put_leading
 from fhirhub.search.parameters import SearchParameters
 from fhirhub.search.paths import branches
 from fhirhub.search.site import Site
+from fhirhub.search.unions import is_union
 from fhirhub.search.values import Contained, IndexEntries
 from fhirhub.search.words import words
 
@@ -153,6 +154,8 @@ def _plan(parameters: SearchParameters, resource_type: str) -> _Plan:
     properties: dict[str, frozenset[str]] = {}
     for parameter in parameters.of(resource_type).values():
         if parameter.type == "composite" or not is_indexed(parameter, resource_type):
+            continue
+        if is_union(parameter, resource_type):
             continue
         for branch in branches(parameter, resource_type):
             converters = converters_of(parameter)

@@ -17,6 +17,7 @@ from typing import Final, assert_never
 
 from fhirhub.definitions import SearchParameter, r4_code_systems, r4_value_sets
 from fhirhub.search import keys
+from fhirhub.search.components import components
 from fhirhub.search.filter import (
     All,
     And,
@@ -38,7 +39,6 @@ from fhirhub.search.filter import (
     Updated,
     Within,
 )
-from fhirhub.search.index_composite import components
 from fhirhub.search.parameters import SearchParameters
 
 SHOWN: Final = 5

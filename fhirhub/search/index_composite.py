@@ -4,60 +4,27 @@ https://hl7.org/fhir/R4/search.html#composite
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache, lru_cache
-from types import MappingProxyType
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
-from fhirhub.definitions import SearchComponent, SearchParameter, SearchParameterType
+from fhirhub.definitions import SearchParameterType
 from fhirhub.errors import Failure, FhirError
 from fhirhub.fhirpath import FhirPathError, compile_expression
-from fhirhub.fhirpath.errata import intended
 from fhirhub.model.json import Json
 from fhirhub.search.collector import Collector, Pairs, Put
+from fhirhub.search.components import Component, components
 from fhirhub.search.convert import CONVERTERS, convert_all, selection
 from fhirhub.search.parameters import SearchParameters
 from fhirhub.search.paths import branches
-
-_RELATES_TO: Final = "http://hl7.org/fhir/SearchParameter/DocumentReference-relatesto"
-_RELATION: Final = "http://hl7.org/fhir/SearchParameter/DocumentReference-relation"
-_ERRATA: Final[Mapping[SearchComponent, str]] = MappingProxyType(
-    {
-        # DocumentReference.relationship names the definition of each part with the expression of the other.
-        SearchComponent(_RELATES_TO, "code"): _RELATION,
-        SearchComponent(_RELATION, "target"): _RELATES_TO,
-    }
-)
-
+from fhirhub.search.unions import is_union
 
 MAX_ENTRIES: Final = 1_000_000
 """Most entries in the groups of one composite; a document of 16 MiB has no room for more.
 
 A component that asks for `%resource` is the same in every element, so there can be the square of what the resource has.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """One part of a composite: the parameter it is like, and where its values stand within the element."""
-
-    parameter: SearchParameter
-    expression: str
-
-
-@lru_cache(maxsize=1024)
-def components(composite: SearchParameter, resource_type: str, parameters: SearchParameters) -> tuple[Component, ...]:
-    """Return the parts of a composite parameter in order; none where a definition is not known, or not for the type."""
-    found = []
-    if not branches(composite, resource_type):
-        return ()
-    for part in composite.components:
-        parameter = parameters.by_url(_ERRATA.get(part, part.definition).partition("|")[0])
-        if parameter is None or parameter.type not in CONVERTERS:
-            return ()
-        found.append(Component(parameter, intended(part.expression, None)))
-    return tuple(found)
 
 
 Parts = tuple[tuple[SearchParameterType, str], ...]
@@ -73,7 +40,7 @@ def composites(resource_type: str, parameters: SearchParameters) -> Iterator[tup
     codes: dict[tuple[str, Parts], list[str]] = defaultdict(list)
     properties: dict[tuple[str, Parts], frozenset[str]] = {}
     for composite in parameters.of(resource_type).values():
-        if composite.type != "composite":
+        if composite.type != "composite" or is_union(composite, resource_type):
             continue
         found = components(composite, resource_type, parameters)
         for branch in branches(composite, resource_type) if found else ():

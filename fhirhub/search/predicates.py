@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/search.html#modifiers
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -11,11 +12,11 @@ from fhirhub.definitions import SearchParameter, SearchParameterType
 from fhirhub.errors import Failure, FhirError
 from fhirhub.model.reference import is_logical_id
 from fhirhub.search import coded, syntax
+from fhirhub.search.components import components
 from fhirhub.search.composite import composite
 from fhirhub.search.convert import is_indexed
 from fhirhub.search.criterion import Criterion
 from fhirhub.search.filter import All, Filter, GroupIs, IdIn, RangeIs, TokenIs, TokenStartsWith, any_of, leaves, none_of
-from fhirhub.search.index_composite import components
 from fhirhub.search.near import near
 from fhirhub.search.numeric import number, quantity
 from fhirhub.search.parameters import SearchParameters, r4_parameters
@@ -25,6 +26,7 @@ from fhirhub.search.targets import holds_canonicals, holds_references, some, tar
 from fhirhub.search.temporal import date, updated
 from fhirhub.search.text_query import text_query
 from fhirhub.search.textual import phonetic, string, uri
+from fhirhub.search.unions import sources
 
 MODIFIERS: Final[Mapping[SearchParameterType, tuple[str, ...]]] = MappingProxyType(
     {
@@ -116,6 +118,19 @@ def _any(criterion: Criterion, parts: list[str]) -> Filter:
 
 def _one(criterion: Criterion, text: str) -> Filter:
     """Return the filter of one of the values between the commas."""
+    return any_of(_compared(each, text) for each in _asked(criterion))
+
+
+def _asked(criterion: Criterion) -> list[Criterion]:
+    """Return the criteria on the parameters whose index entries are those of the criterion's."""
+    parameter = criterion.parameter
+    found = sources(parameter, criterion.resource_type)
+    if found == (parameter,):
+        return [criterion]
+    return [replace(criterion, parameter=each, within=criterion.name) for each in found]
+
+
+def _compared(criterion: Criterion, text: str) -> Filter:
     return (_SPECIAL.get(criterion.parameter.code) or _BY_TYPE[criterion.parameter.type])(criterion, text)
 
 
@@ -145,22 +160,24 @@ def _check_modifier(criterion: Criterion) -> None:
 def _missing(criterion: Criterion, parts: list[str]) -> Filter:
     if parts not in (["true"], ["false"]):
         raise syntax.bad_value(criterion.name, f"expected true or false, not {criterion.value!r}.")
-    code = criterion.parameter.code
-    present: Filter
-    if code in ("_id", "_lastUpdated"):
-        present = All()
-    else:
-        match criterion.parameter.type:
-            case "date":
-                present = any_of([RangeIs("date", code), TokenIs(f"{code}=")])
-            case "number" | "quantity":
-                # Of a range in two units there is no bare number.
-                present = any_of([RangeIs("number", code), TokenIs(f"{code}=")])
-            case "composite":
-                present = GroupIs(code, All())
-            case _:
-                present = TokenStartsWith(f"{code}=")
+    present = any_of(_present(each.parameter) for each in _asked(criterion))
     return none_of(present) if parts == ["true"] else present
+
+
+def _present(parameter: SearchParameter) -> Filter:
+    code = parameter.code
+    if code in ("_id", "_lastUpdated"):
+        return All()
+    match parameter.type:
+        case "date":
+            return any_of([RangeIs("date", code), TokenIs(f"{code}=")])
+        case "number" | "quantity":
+            # Of a range in two units there is no bare number.
+            return any_of([RangeIs("number", code), TokenIs(f"{code}=")])
+        case "composite":
+            return GroupIs(code, All())
+        case _:
+            return TokenStartsWith(f"{code}=")
 
 
 def _id(criterion: Criterion, text: str) -> Filter:

@@ -13,6 +13,7 @@ from fhirhub.errors import Failure, FhirError
 from fhirhub.search.parameters import SearchParameters, r4_parameters
 from fhirhub.search.paths import branches
 from fhirhub.search.syntax import bad_value
+from fhirhub.search.unions import sources
 
 Total = Literal["none", "estimate", "accurate"]
 Summary = Literal["true", "text", "data", "count", "false"]
@@ -38,11 +39,15 @@ class SortKey:
 
     Of several values a resource has, the smallest counts, the largest when `descending`. A resource without a value
     comes last in both directions.
+
+    Arguments:
+        sources: the codes of the parameters whose index entries hold the values, where not its own do.
     """
 
     parameter: str
     type: SearchParameterType
     descending: bool = False
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -132,7 +137,8 @@ def _sort(value: str, resource_type: str, parameters: SearchParameters) -> tuple
         if (resource_type, code) in parameters.building:
             problem = f"the index of {code} is still being made; try again later."
             raise FhirError(Failure.NOT_SUPPORTED, f"Search parameter _sort: {problem}", expression=["http._sort"])
-        keys.setdefault(code, SortKey(code, parameter.type, text.startswith("-")))
+        asked = tuple(each.code for each in sources(parameter, resource_type) if each != parameter)
+        keys.setdefault(code, SortKey(code, parameter.type, text.startswith("-"), asked))
     if len(keys) > MAX_SORT_KEYS:
         raise bad_value("_sort", f"{len(keys)} keys are too many; at most {MAX_SORT_KEYS} are allowed.")
     return _until_unique(keys.values())

@@ -22,7 +22,7 @@ from fhirhub.store.documents import DOCUMENTS, LOCK_STRIPES, Counter, Installati
 
 Document = dict[str, Any]
 
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 """Version of the storage layout; a change that old code cannot read raises it."""
 
 _NAMESPACE_EXISTS: Final = 48

@@ -6,6 +6,7 @@ Of several values the smallest counts in ascending order and the largest in desc
 resource without a value gets null. Quantities count in their canonical unit where they have one, else as they stand.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fhirhub.search.result_parameters import SortKey
@@ -23,16 +24,17 @@ def sort_value(key: SortKey) -> Any:
     if key.parameter == "_lastUpdated":
         return "$u"
     pick = "$max" if key.descending else "$min"
+    codes = key.sources or (key.parameter,)
     match key.type:
         case "date":
-            return {pick: _lows("date", _named("date", key.parameter))}
+            return {pick: _lows("date", _named("date", codes))}
         case "number":
-            return {pick: _lows("number", _named("number", key.parameter))}
+            return {pick: _lows("number", _named("number", codes))}
         case "quantity":
-            canonical = _lows("number", _starts("$$each.p", f"{key.parameter}|c:"))
-            return {"$ifNull": [{pick: canonical}, {pick: _lows("number", _named("number", key.parameter))}]}
+            canonical = _lows("number", {"$or": [_starts("$$each.p", f"{code}|c:") for code in codes]})
+            return {"$ifNull": [{pick: canonical}, {pick: _lows("number", _named("number", codes))}]}
         case _:
-            return {pick: _texts(key.parameter)}
+            return {pick: {"$concatArrays": [_texts(code) for code in codes]}}
 
 
 def _lows(kind: Kind, condition: Any) -> Any:
@@ -53,8 +55,8 @@ def _filtered(field: str, condition: Any) -> Any:
     return {"$filter": {"input": {"$ifNull": [field, []]}, "as": "each", "cond": condition}}
 
 
-def _named(kind: Kind, parameter: str) -> Any:
-    return {"$in": ["$$each.p", _literal(stored_names(kind, parameter))]}
+def _named(kind: Kind, codes: Sequence[str]) -> Any:
+    return {"$in": ["$$each.p", _literal([name for code in codes for name in stored_names(kind, code)])]}
 
 
 def _starts(path: str, prefix: str) -> Any:

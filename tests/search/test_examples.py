@@ -1,9 +1,11 @@
 """The official R4 examples: extraction takes them all, and each entry, turned back into a query, finds its resource."""
 
 import tarfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from fhirhub.search.parameters import SearchParameters, r4_parameters
 from fhirhub.search.parse import parse
 from fhirhub.search.predicates import is_supported
 from fhirhub.search.site import Site
+from fhirhub.search.unions import sources
 from fhirhub.search.values import Group, IndexEntries, RangeEntry
 
 from .conftest import BASE_URL, NOW
@@ -128,7 +131,26 @@ def by_url(known: SearchParameters, resource_type: str) -> Iterator[SearchParame
         yield from known.of(name).values()
 
 
+@cache
+def unions(resource_type: str) -> Mapping[str, list[str]]:
+    """By the code of a parameter: those that find what it finds and more."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for parameter in r4().search_parameters(resource_type).values():
+        for source in sources(parameter, resource_type):
+            if source != parameter:
+                found[source.code].append(parameter.code)
+    return found
+
+
 def queries(resource_type: str, entries: IndexEntries) -> Iterator[Query]:
+    for name, value in indexed(resource_type, entries):
+        yield name, value
+        code, colon, modifier = name.partition(":")
+        for union in unions(resource_type).get(code, ()):
+            yield f"{union}{colon}{modifier}", value
+
+
+def indexed(resource_type: str, entries: IndexEntries) -> Iterator[Query]:
     known = r4_parameters()
     for token in entries.tokens:
         if query := token_query(resource_type, token):

@@ -37,8 +37,8 @@ def observation(**elements: object) -> Json:
 def test_coding_gives_its_code_and_its_system() -> None:
     coding = {"system": LOINC, "code": "8480-6", "display": "Systolic"}
     loinc = system_id(LOINC)
-    expected = {f"code=8480-6|{loinc}", f"code=|{loinc}", f"combo-code=8480-6|{loinc}", f"combo-code=|{loinc}"}
-    assert tokens(observation(code={"coding": [coding], "text": "BP"}), "code", "combo-code") == expected
+    expected = {f"code=8480-6|{loinc}", f"code=|{loinc}"}
+    assert tokens(observation(code={"coding": [coding], "text": "BP"}), "code") == expected
 
 
 def test_coding_with_half_its_parts_gives_half_its_keys() -> None:
@@ -52,10 +52,9 @@ def test_element_without_a_key_is_still_present() -> None:
     assert "date=" in tokens(observation(effectivePeriod={"extension": [{"url": "http://x", "valueCode": "a"}]}))
 
 
-def test_component_codes_feed_the_combined_parameters() -> None:
+def test_what_combined_parameters_find_is_indexed_once() -> None:
     resource = observation(code={"coding": [{"code": "a"}]}, component=[{"code": {"coding": [{"code": "b"}]}}])
-    expected = {"code=a|", "combo-code=a|", "combo-code=b|", "component-code=b|"}
-    assert tokens(resource, "code", "combo-code", "component-code") == expected
+    assert tokens(resource, "code", "combo-code", "component-code") == {"code=a|", "component-code=b|"}
 
 
 def test_patient_gives_one_key_per_part_of_a_name() -> None:
@@ -198,7 +197,6 @@ def test_concepts_and_codings_are_found_by_what_they_are_called() -> None:
     coding = {"system": LOINC, "code": "8480-6", "display": "Systolic blood pressure"}
     resource = observation(code={"coding": [coding, {"display": "BP"}], "text": "BP"})
     assert tokens(resource, "code:text") == strings("code:text", "BP", "Systolic blood pressure")
-    assert tokens(resource, "combo-code:text") == strings("combo-code:text", "BP", "Systolic blood pressure")
     resource = {"resourceType": "Basic", "meta": {"tag": [{"code": "x", "display": "Extra"}]}}
     assert tokens(resource, "_tag:text") == strings("_tag:text", "Extra")
 
@@ -296,7 +294,7 @@ def test_parts_that_have_extensions_only_are_passed_over() -> None:
         subject={"_reference": unknown},
     )
     loinc = system_id(LOINC)
-    assert tokens(resource) == {f"code=|{loinc}", f"combo-code=|{loinc}", "identifier=", "subject="}
+    assert tokens(resource) == {f"code=|{loinc}", "identifier=", "subject="}
     resource = {"resourceType": "Patient", "name": [{"given": [None, "Ann"], "_given": [unknown, None]}, {}]}
     assert tokens(resource, "given", "phonetic") == {*strings("given", "Ann"), "phonetic=AN"}
 
@@ -304,7 +302,7 @@ def test_parts_that_have_extensions_only_are_passed_over() -> None:
 def test_order_of_entries_is_that_of_the_resource() -> None:
     resource = observation(code={"coding": [{"code": "a"}, {"code": "b"}]}, status="final")
     found = extract(resource, "Observation", Site(BASE_URL)).tokens
-    assert found == ["combo-code=a|", "combo-code=b|", "code=a|", "code=b|", "status=final|"]
+    assert found == ["code=a|", "code=b|", "status=final|"]
 
 
 @pytest.mark.parametrize("resource_type", r4().resource_types)

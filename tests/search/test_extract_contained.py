@@ -35,8 +35,8 @@ def test_contained_resource_has_no_words_places_or_lists_of_its_own() -> None:
     assert (first.entries.words, first.entries.points) == ([], [])
     assert f"name={string_key('Ward')}" in first.entries.tokens
     assert (second.entries.event, second.entries.listed) == (None, [])
-    assert [each.parameter for each in second.entries.numbers] == ["combo-value-quantity", "value-quantity"]
-    assert {group.parameter for group in second.entries.groups} == {"code-value-quantity", "combo-code-value-quantity"}
+    assert [each.parameter for each in second.entries.numbers] == ["value-quantity"]
+    assert {group.parameter for group in second.entries.groups} == {"code-value-quantity"}
 
 
 def test_contained_resource_refers_to_its_neighbours() -> None:

@@ -53,7 +53,6 @@ def test_quantity_has_an_entry_for_every_way_to_name_its_unit() -> None:
         "|c:g.m-3": exactly("54"),
     }
     assert numbers(resource, "value-quantity") == expected
-    assert numbers(resource, "combo-value-quantity") == expected
     assert not any(token.startswith("value-quantity") for token in entries(resource).tokens)
 
 

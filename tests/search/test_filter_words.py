@@ -73,9 +73,10 @@ def words(search: str) -> str:
          "value-quantity in x of urn:u has its low end >= 5.35 and its high end < 5.45"),
         ("Observation?value-quantity=gt3|http://unitsofmeasure.org|mg",
          "value-quantity converted to g has its high end > 0.003"),
-        ("Observation?combo-code-value-quantity=urn:s|a$gt9",
-         "combo-code is a of urn:s and combo-value-quantity has its high end > 9 and one combo-code-value-quantity has "
-         "(combo-code is a of urn:s and combo-value-quantity has its high end > 9)"),
+        ("Observation?code-value-quantity=urn:s|a$gt9",
+         "code is a of urn:s and value-quantity has its high end > 9 and one code-value-quantity has "
+         "(code is a of urn:s and value-quantity has its high end > 9)"),
+        ("Observation?combo-code=a", "component-code is a or code is a"),
         ("Observation?component-code-value-quantity:missing=false", "component-code-value-quantity is there"),
         ("Patient?_lastUpdated=2020", "_lastUpdated is at or after 2020-01-01T00:00:00Z and before "
          "2021-01-01T00:00:00Z"),

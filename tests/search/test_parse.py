@@ -3,8 +3,8 @@
 import pytest
 
 from fhirhub.definitions import SearchParameter, r4
+from fhirhub.search.components import components
 from fhirhub.search.filter import All, And, IdIn, Not, Nothing, Or, RangeIs, TokenIs, TokenStartsWith, Updated, none_of
-from fhirhub.search.index_composite import components
 from fhirhub.search.keys import system_id
 from fhirhub.search.parameters import r4_parameters
 from fhirhub.search.predicates import is_supported, modifiers

@@ -8,8 +8,8 @@ import pytest
 
 from fhirhub.definitions import SearchComponent, SearchParameter, r4
 from fhirhub.model.json import Json
+from fhirhub.search.components import components
 from fhirhub.search.filter import And, GroupIs, Not, TokenIs, TokenStartsWith
-from fhirhub.search.index_composite import components
 from fhirhub.search.keys import system_id
 from fhirhub.search.parameters import SearchParameters, r4_parameters
 
