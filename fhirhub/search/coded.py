@@ -22,6 +22,9 @@ from fhirhub.search.textual import starting_with
 MAX_CODES: Final = 10_000
 """Most codes that a value set, or a branch of a hierarchy, may stand for."""
 
+MAX_NAMED: Final = 20
+"""Most codes that a refusal names where none is like the one that was sent."""
+
 _MIME_TYPES: Final = "http://hl7.org/fhir/ValueSet/mimetypes"
 _HIERARCHICAL: Final = frozenset({"CodeableConcept", "Coding"})
 
@@ -35,7 +38,21 @@ def token(criterion: Criterion, text: str) -> Filter:
     if by_modifier is not None:
         return by_modifier(criterion, text)
     code, systemless = criterion.parameter.code, _is_systemless(criterion.parameter, criterion.resource_type)
-    return coded(criterion, code, text, systemless=systemless)
+    found = coded(criterion, code, text, systemless=systemless)
+    _check_code(criterion, text)
+    return found
+
+
+def _check_code(criterion: Criterion, text: str) -> None:
+    """Refuse a code that no resource can have: whoever asks for `gender:not=mael` would get everybody."""
+    known = _codes(criterion.parameter, criterion.resource_type)
+    code = syntax.unescape(syntax.split(criterion.name, text, "|")[-1])
+    if known is None or code in known or not code:
+        return
+    hint = nearest(code, known)
+    if not hint:
+        hint = f" The codes are {', '.join(known)}." if len(known) <= MAX_NAMED else f" There are {len(known)} codes."
+    raise syntax.bad_value(criterion.name, f"no {criterion.resource_type} can have the code {code[:80]!r} there.{hint}")
 
 
 def coded(criterion: Criterion, code: str, text: str, *, systemless: bool) -> Filter:
@@ -192,6 +209,25 @@ def _is_systemless(parameter: SearchParameter, resource_type: str) -> bool:
     """Whether every element the parameter can find is of a type without systems, as its expression shows."""
     elements = _elements(parameter, resource_type)
     return bool(elements) and all(element.type in SYSTEMLESS for element in elements)
+
+
+@cache
+def _codes(parameter: SearchParameter, resource_type: str) -> tuple[str, ...] | None:
+    """Every code that the elements a parameter finds can have, by their required bindings; None where open."""
+    found: dict[str, None] = {}
+    for branch in branches(parameter, resource_type):
+        if not branch.elements and not branch.is_boolean:
+            return None
+        if branch.is_boolean or any(element.type == "boolean" for element in branch.elements):
+            found |= dict.fromkeys(("true", "false"))
+        for element in branch.elements:
+            if element.type == "boolean":
+                continue
+            codes = r4().value_sets.get(element.binding or "") if element.type == "code" else None
+            if codes is None:
+                return None
+            found |= dict.fromkeys(sorted(codes))
+    return tuple(found) or None
 
 
 @cache

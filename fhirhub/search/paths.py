@@ -15,6 +15,8 @@ ANY_RESOURCE: Final = frozenset({"Resource", "DomainResource"})
 _CAST: Final = re.compile(r"\(([A-Za-z.]+) as ([A-Za-z]+)\)")
 _RESOLVES: Final = re.compile(r"(?P<path>.+)\.where\(resolve\(\) is (?P<type>[A-Za-z]+)\)")
 _STEP: Final = re.compile(r"(?P<name>[A-Za-z]\w*)(?:\[\d+\])?")
+_OPERATORS: Final = (" and ", " or ", "!=")
+_INNER: Final = re.compile(r"\([^()]*\)|'[^']*'")
 _OF_TYPE: Final = re.compile(r"(?:as|ofType)\((?P<type>[A-Za-z]+)\)")
 
 
@@ -28,12 +30,14 @@ class Branch:
             that cannot be told.
         elements: the elements it ends in; empty where that cannot be told.
         only: the T of `.where(resolve() is T)`.
+        is_boolean: whether it is a condition, which gives true or false and no element.
     """
 
     expression: str
     properties: frozenset[str]
     elements: tuple[Element, ...]
     only: str | None = None
+    is_boolean: bool = False
 
 
 def branches(parameter: SearchParameter, resource_type: str) -> tuple[Branch, ...]:
@@ -70,8 +74,8 @@ def _branch(text: str, resource_type: str) -> Branch:
         head, steps = resource_type, [head, *steps]
     if re.fullmatch(r"[A-Z][A-Za-z]*", head) is None or not steps or _STEP.fullmatch(steps[0]) is None:
         return _opaque(text, path, resource_type, only)
-    if any(operator in path for operator in (" and ", " or ", "!=")):
-        return Branch(text, frozenset(), (), only)
+    if any(operator in path for operator in _OPERATORS):
+        return Branch(text, frozenset(), (), only, is_boolean=_is_condition(path))
     elements = _children(resource_type, steps[0])
     first = elements
     for position, step in enumerate(steps[1:]):
@@ -79,6 +83,12 @@ def _branch(text: str, resource_type: str) -> Branch:
         if position == 0 and _OF_TYPE.fullmatch(step):
             first = elements
     return Branch(text, frozenset(element.name for element in first), elements, only)
+
+
+def _is_condition(path: str) -> bool:
+    while (outer := _INNER.sub("", path)) != path:
+        path = outer
+    return any(operator in path for operator in _OPERATORS)
 
 
 def _opaque(text: str, path: str, resource_type: str, only: str | None) -> Branch:

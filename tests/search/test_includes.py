@@ -82,6 +82,7 @@ def test_include_by_what_is_not_indexed_yet_is_refused() -> None:
         expression="Observation.device",
     )
     site = Site(BASE_URL, parameters=SearchParameters([added], building={("Observation", "by-device"): 10}))
-    with pytest.raises(FhirError, match="its index for Observation is still being made") as caught:
-        parse("Observation", [("_include", "Observation:by-device")], handling="strict", site=site)
-    assert caught.value.issues[0].expression == ("http._include",)
+    for searched, name in (("Observation", "_include"), ("Device", "_revinclude")):
+        with pytest.raises(FhirError, match="its index for Observation is still being made") as caught:
+            parse(searched, [(name, "Observation:by-device")], handling="strict", site=site)
+        assert caught.value.issues[0].expression == (f"http.{name}",)

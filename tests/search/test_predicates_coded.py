@@ -6,7 +6,8 @@ import pytest
 
 from fhirhub.definitions import r4, r4_code_systems
 from fhirhub.model.json import Json
-from fhirhub.search.filter import TokenHas, TokenStartsWith
+from fhirhub.search.filter import Nothing, TokenHas, TokenStartsWith
+from fhirhub.search.parameters import SearchParameters
 from fhirhub.search.terminology import R4Terminology, r4_terminology
 from fhirhub.search.terminology_expansion import Coding
 
@@ -266,3 +267,41 @@ def test_alternatives_that_take_too_many_comparisons_are_refused_before_all_are_
     site = replace(SITE, terminology=Large())
     assert "10000 comparisons" in refusal("Observation", "code:in", value, site, code="too-costly")
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("search", "says"),
+    [
+        ("Patient?gender=mael", "no Patient can have the code 'mael' there. Did you mean male or female?"),
+        ("Patient?gender:not=Female", "Did you mean female or male?"),
+        ("Patient?gender=|femal", "Did you mean female or male?"),
+        ("Patient?gender=http://hl7.org/fhir/administrative-gender|x", "The codes are female, male, other, unknown."),
+        ("Patient?active=maybe", "The codes are true, false."),
+        ("Patient?deceased=yes", "The codes are true, false."),
+        ("Observation?status=finl", "Did you mean final?"),
+        ("ValueSet?status=\u96ea", "The codes are active, draft, retired, unknown."),
+        ("StructureDefinition?type=Patient&base-path=x", None),
+        ("Observation?code=mael", None),
+        ("DocumentReference?contenttype=text/plian", None),
+        ("DocumentReference?language=xx-nowhere", None),
+        ("Patient?gender=http://hl7.org/fhir/administrative-gender|", None),
+    ],
+)
+def test_code_that_nothing_can_have_is_refused_with_the_nearest(search: str, says: str | None) -> None:
+    resource_type, _, rest = search.partition("?")
+    for criterion in rest.split("&"):
+        name, _, value = criterion.partition("=")
+        if says is None:
+            filter_of(resource_type, name, value)
+        else:
+            assert says in refusal(resource_type, name, value)
+
+
+def test_condition_within_a_path_tells_no_code() -> None:
+    added = replace(
+        r4().search_parameters("Patient")["gender"],
+        code="old-gender",
+        expression="Patient.contact.where(gender != 'male').gender",
+    )
+    site = replace(SITE, parameters=SearchParameters([added]))
+    assert filter_of("Patient", "old-gender", "mael", site) != Nothing()
