@@ -14,6 +14,7 @@ from fhirhub.http.metrics import RequestMetrics
 from fhirhub.hub import open_hub
 from fhirhub.interactions.openapi import openapi
 from fhirhub.interactions.routes import ROUTES
+from fhirhub.model.agent import ANONYMOUS
 from fhirhub.settings import Settings
 from fhirhub.store.reindex import Pace
 
@@ -29,6 +30,9 @@ def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication
         metrics_folder: shared by the workers, so that any of them can answer `/metrics` for all.
     """
     hub = open_hub(settings)
+    hub.start()
+    pages = [(plugin, page) for plugin, found in hub.hooks.call("fhirhub_register_pages") for page in found or ()]
+    owners = {plugin.name: plugin for plugin, _ in pages}
     hub.reindexer(Pace(pause_share=settings.reindex_pause)).start()
     # A Bundle makes a million short-lived objects without a cycle: looking for cycles that often finds nothing.
     gc.set_threshold(*_COLLECT_AFTER)
@@ -40,5 +44,7 @@ def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication
         ready=hub.database.unavailable,
         metrics=RequestMetrics(metrics_folder),
         log=RequestLog(settings.log_level, settings.log_format),
+        pages=[(plugin.name, page) for plugin, page in pages],
+        page_hub=lambda name: hub.hub_for(ANONYMOUS, owners[name]),
         openapi=lambda: openapi(ROUTES, hub.call.site),
     )

@@ -8,9 +8,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from fhirhub.builtin import BUILTIN
+from fhirhub.hooks.dispatch import Hooks
+from fhirhub.hooks.loader import load
+from fhirhub.hooks.plugins import Plugin
+from fhirhub.interactions.body import examined
 from fhirhub.interactions.call import Call, Rules
 from fhirhub.interactions.dispatch import dispatch
+from fhirhub.interactions.plugin_hub import PluginHub
+from fhirhub.model.agent import Agent
 from fhirhub.model.request import FhirRequest, FhirResponse
+from fhirhub.operations.registry import Registry
 from fhirhub.search.site import Site
 from fhirhub.settings import ConfigurationError, Settings, zone_of
 from fhirhub.store.database import Database, open_database
@@ -32,6 +40,23 @@ class Hub:
         self.database = database
         self._call = call
         self._failures = failures
+
+    @property
+    def hooks(self) -> Hooks:
+        """The plugins and what they implement."""
+        return self._call.hooks
+
+    def start(self) -> None:
+        """Let plugins prepare what they need. Raises ConfigurationError naming the plugin that fails."""
+        self.hooks.call("fhirhub_startup", bind=lambda plugin: {"hub": self.hub_of(plugin)})
+
+    def hub_of(self, plugin: Plugin) -> PluginHub:
+        """Return the hub of a plugin that acts by itself: after a change, in a job, at start."""
+        return PluginHub(lambda: self.call, Agent("plugin", plugin.name), plugin)
+
+    def hub_for(self, agent: Agent, plugin: Plugin | None = None) -> PluginHub:
+        """Return a hub that acts for somebody: on a page of the plugin, at a command, in a test."""
+        return PluginHub(lambda: self.call, agent, plugin)
 
     @property
     def call(self) -> Call:
@@ -61,7 +86,8 @@ class Hub:
         )
 
     def close(self) -> None:
-        """Close the database."""
+        """Tell plugins, and close the database."""
+        self.hooks.call("fhirhub_shutdown")
         self.database.close()
 
 
@@ -78,10 +104,16 @@ def open_hub(
         new_id: makes logical ids.
 
     Raises:
-        ConfigurationError: no database is configured, or it is not one fhirhub can use.
+        ConfigurationError: no database is configured, it is not one fhirhub can use, or a plugin cannot be loaded.
     """
     if settings.mongodb_uri is None:
         raise ConfigurationError("No database: set FHIRHUB_MONGODB_URI, or start the embedded mongod first.")
+    hooks = load(settings, builtin=BUILTIN)
+    operations = Registry(
+        (plugin.name, operation)
+        for plugin, found in hooks.call("fhirhub_register_operations")
+        for operation in found or ()
+    )
     database = open_database(settings.mongodb_uri, settings.database, max_time_ms=settings.max_time_ms, now=now)
     failures = Failures()
     site = Site(
@@ -107,5 +139,9 @@ def open_hub(
         ),
         new_id=new_id,
         dispatch=dispatch,
+        examine=examined,
+        hooks=hooks,
+        operations=operations,
+        jobs=database.jobs,
     )
     return Hub(call, database, failures)

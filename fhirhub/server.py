@@ -28,6 +28,7 @@ from granian.server.mp import MPServer, WorkerProcess
 
 from fhirhub.http.logs import configure_logs
 from fhirhub.settings import ConfigurationError, Settings
+from fhirhub.worker.beside import WorkerBeside
 
 BACKLOG: Final = 1024
 """Connections that wait while all workers are busy, or while one is replaced."""
@@ -92,7 +93,12 @@ def listen(settings: Settings) -> Listener:
 
 
 def serve(
-    settings: Settings, factory: Factory, listener: Listener, *, on_ready: Callable[[str], None] | None = None
+    settings: Settings,
+    factory: Factory,
+    listener: Listener,
+    *,
+    on_ready: Callable[[str], None] | None = None,
+    worker: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let the requests that are being worked on end. Only from the main thread.
 
@@ -102,14 +108,21 @@ def serve(
         listener: from `listen`; closed at the end.
         on_ready: called once with the base URL when `/ready` says yes; without it the line `fhirhub ready at URL` is
             printed.
+        worker: whether a worker for what happens after the response runs beside the web workers, once these are ready.
 
     Raises WorkersFailed when a worker dies again and again before the server was ready.
     """
     # A worker is a fresh process: a fork would copy the locks that other threads of this one hold.
     multiprocessing.set_start_method("spawn", force=True)
     with contextlib.closing(listener), tempfile.TemporaryDirectory(prefix="fhirhub-") as folder:
+        beside = WorkerBeside(settings) if worker else None
         server = _Server(settings, listener)
-        announce = partial(on_ready or _print_ready, settings.public_url)
+
+        def announce() -> None:
+            (on_ready or _print_ready)(settings.public_url)
+            if beside is not None:
+                beside.start()
+
         threading.Thread(target=server.announce, args=(announce,), name="readiness", daemon=True).start()
         try:
             server.serve(target_loader=partial(_load, factory, settings, Path(folder)), wrap_loader=False)
@@ -117,6 +130,9 @@ def serve(
             # At Ctrl-C the workers hear the signal too and may end before they are told: that is no failure.
             if not server.interrupt_signal:
                 raise WorkersFailed("The web workers do not start; the log says why.") from None
+        finally:
+            if beside is not None:
+                beside.stop()
 
 
 class _Server(MPServer):

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from shlex import quote
 from typing import Final
@@ -20,6 +21,7 @@ from fhirhub.demo import Example, chosen_examples, generate
 from fhirhub.demo.bundles import SEED, UNTIL
 from fhirhub.demo.people import draw_person
 from fhirhub.demo.trajectories import live
+from fhirhub.hooks.discovery import bundled
 from fhirhub.http.xml import from_xml
 from fhirhub.hub import Hub, open_hub
 from fhirhub.loading import Block, Job, chunked, load
@@ -32,13 +34,17 @@ _EVERYONE: Final = Example("", "three of the people", "Patient?_count=3&_pretty=
 
 
 def run(settings: Settings, namespace: argparse.Namespace) -> int:
-    """Load the population where it is not there yet, then serve until Ctrl-C."""
+    """Load the population where it is not there yet, then serve until Ctrl-C.
+
+    Unless the settings name plugins, all bundled ones are enabled.
+    """
     patients, years = namespace.patients, namespace.years
     if settings.mongodb_uri is not None and "mongodb_uri" not in namespace:
         raise ConfigurationError(
             "The demo puts invented people into the database, and FHIRHUB_MONGODB_URI may name one with real ones. "
             "Unset it, or name the database of the demo with --mongodb-uri."
         )
+    settings = replace(settings, plugins=settings.plugins or bundled())
     with listening(settings) as (named, listener), database(named, revive=True) as ready:
         open_target = opener(ready)
         with closing(open_hub(ready)) as hub:

@@ -13,6 +13,7 @@ from fhirhub.settings import add_options
 
 _DATABASE: Final = ("data", "mongodb_uri", "database", "mongod", "mongod_cache_gb")
 _INDEX: Final = ("base_url", "time_zone", "full_text")
+_PLUGINS: Final = ("plugins", "plugin_files")
 _BUNDLES: Final = ("max_bundle_entries",)
 
 
@@ -33,7 +34,7 @@ def _load(parser: argparse.ArgumentParser) -> None:
         "--report", metavar="FILE", type=Path, help="write every refusal as an OperationOutcome, one a line"
     )
     _add_workers(parser)
-    add_options(parser, *_DATABASE, *_INDEX, *_BUNDLES)
+    add_options(parser, *_DATABASE, *_INDEX, *_BUNDLES, *_PLUGINS)
 
 
 def _reindex(parser: argparse.ArgumentParser) -> None:
@@ -61,9 +62,60 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
 
 
+def _worker(parser: argparse.ArgumentParser) -> None:
+    """Run one more worker, which hands changes to plugins and does their jobs."""
+    parser.add_argument("--status", action="store_true", help="say how the work of all workers stands, and end")
+    add_options(parser)
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    """Hand changes to plugins again: those that were given up, or all there is of a type."""
+    parser.add_argument("--plugin", metavar="NAME", help="only those of this plugin (default: of all)")
+    parser.add_argument("--resource", metavar="TYPE/ID", help="only those of this resource")
+    parser.add_argument("--now", action="store_true", help="also those that would be tried again later by themselves")
+    parser.add_argument("--forget", action="store_true", help="give the parked ones up instead, for good")
+    parser.add_argument(
+        "--all-of",
+        dest="types",
+        metavar="TYPE",
+        action="append",
+        default=[],
+        help="hand the current versions of all resources of this type to the plugin; again for more types",
+    )
+    add_options(parser)
+
+
 def _doctor(parser: argparse.ArgumentParser) -> None:
     """Say what is missing on this machine, and how to get it."""
     add_options(parser, "host", "port", *_DATABASE)
+
+
+def _plugins(parser: argparse.ArgumentParser) -> None:
+    """List the plugins: which are enabled, where they come from, and in which order they are called."""
+    add_options(parser, *_PLUGINS)
+
+
+def _hooks(parser: argparse.ArgumentParser) -> None:
+    """List the hooks of plugins, and who implements them."""
+    add_options(parser, *_PLUGINS)
+
+
+def _new_plugin(parser: argparse.ArgumentParser) -> None:
+    """Write a new plugin that works, with a test that passes."""
+    parser.add_argument("name", metavar="NAME", help="its name: a lower case letter, then such letters, digits or '_'")
+    parser.add_argument(
+        "--in",
+        dest="folder",
+        metavar="DIR",
+        type=Path,
+        help="folder it is written into (default: the setting plugin_files, or else the current folder)",
+    )
+    add_options(parser, "plugin_files")
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command of a plugin, which works with the data of the server."""
+    add_options(parser, *_DATABASE, *_INDEX, *_PLUGINS)
 
 
 COMMANDS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
@@ -71,11 +123,16 @@ COMMANDS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
     "load": _load,
     "reindex": _reindex,
     "demo": _demo,
+    "worker": _worker,
+    "replay": _replay,
+    "plugins": _plugins,
+    "hooks": _hooks,
+    "new-plugin": _new_plugin,
     "doctor": _doctor,
 }
 """Every command: the module of its name has a function `run(settings, namespace)`; the docstring here is its help."""
 
-SERVERS: Final = frozenset({"serve", "demo"})
+SERVERS: Final = frozenset({"serve", "demo", "worker"})
 """Commands that run until they are told to end, which then is no failure."""
 
 

@@ -13,7 +13,9 @@ from fhirhub.http.cors import CrossOrigin
 from fhirhub.http.logs import RequestLog
 from fhirhub.http.metrics import RequestMetrics
 from fhirhub.http.pages import Probe, create_pages
+from fhirhub.http.plugin_pages import PluginPages, create_plugin_pages
 from fhirhub.http.service import MOUNT, Dispatch, FhirService, RequestIds
+from fhirhub.plugin import Hub
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -66,6 +68,8 @@ def create_flask_app(
     metrics: RequestMetrics,
     log: RequestLog,
     openapi: Callable[[], dict[str, Any]] | None = None,
+    pages: PluginPages = (),
+    page_hub: Callable[[str], Hub] | None = None,
     request_ids: RequestIds | None = None,
 ) -> FhirFlask:
     """Build the application of one worker process.
@@ -77,6 +81,8 @@ def create_flask_app(
         cors_origins: origins whose pages may call the service; `*` is any.
         ready: why the server is not ready, None when it is.
         openapi: makes the OpenAPI description.
+        pages: those of plugins.
+        page_hub: makes the hub of a request to a page, by the name of its plugin; needed where there are pages.
     """
     ids = request_ids or RequestIds()
     service = FhirService(
@@ -89,4 +95,6 @@ def create_flask_app(
     )
     app = FhirFlask(service, ids, log)
     app.register_blueprint(create_pages(base_url=base_url, ready=ready, metrics=metrics, openapi=openapi))
+    if pages and page_hub is not None:
+        app.register_blueprint(create_plugin_pages(pages, page_hub, max_bytes=max_request_bytes))
     return app

@@ -3,11 +3,12 @@
 https://hl7.org/fhir/R4/validation.html
 """
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from fhirhub.definitions import r4
-from fhirhub.errors import Failure, FhirError
-from fhirhub.interactions import search_parameter
+from fhirhub.errors import Failure, FhirError, Issue
+from fhirhub.interactions import checkpoints, search_parameter
 from fhirhub.interactions.call import Call
 from fhirhub.model.json import Json
 from fhirhub.model.reference import is_logical_id
@@ -34,21 +35,49 @@ def resource_of(request: FhirRequest, resource_type: str) -> Json:
     return body
 
 
-def drafted(resource: Json, call: Call, source: bytes | None = None) -> Draft:
-    """Validate a resource and prepare it for writing.
-
-    Arguments:
-        source: the bytes it was parsed from, to say the line of an error.
+def drafted(resource: Json, request: FhirRequest, call: Call) -> Draft:
+    """Let plugins prepare a resource, validate it, and return what will be written.
 
     Raises:
-        FhirError: 400 with all findings, those of a SearchParameter nobody could search by included.
+        FhirError: 400 with all findings, those of a SearchParameter nobody could search by included; 422 with those of
+            plugins.
     """
-    issues = validate_resource(resource, source=source)
-    if any(issue.severity in {"error", "fatal"} for issue in issues):
+    prepared = checkpoints.prepared(resource, request, call)
+    issues = _issues(prepared, request, unchanged=prepared is request.body)
+    if _refuse(issues):
         raise FhirError(Failure.INVALID, issues=issues)
-    if resource["resourceType"] == search_parameter.RESOURCE_TYPE:
-        search_parameter.check_search_parameter(resource, call.site.parameters)
-    return Draft.of(resource, call.site)
+    if prepared["resourceType"] == search_parameter.RESOURCE_TYPE:
+        search_parameter.check_search_parameter(prepared, call.site.parameters)
+    found = checkpoints.findings(prepared, request, call)
+    if _refuse(found):
+        raise FhirError(Failure.UNPROCESSABLE, issues=found)
+    return Draft.of(prepared, call.site)
+
+
+def examined(request: FhirRequest, call: Call) -> list[Issue]:
+    """Return what is wrong with the resource of a request that would write it, warnings included.
+
+    Raises FhirError: a plugin refuses to look at it, or failed.
+    """
+    prepared = checkpoints.prepared(request.body, request, call)
+    issues = _issues(prepared, request, unchanged=prepared is request.body)
+    if _refuse(issues):
+        return issues
+    if prepared["resourceType"] == search_parameter.RESOURCE_TYPE:
+        try:
+            search_parameter.check_search_parameter(prepared, call.site.parameters)
+        except FhirError as error:
+            return [*issues, *error.issues]
+    return [*issues, *checkpoints.findings(prepared, request, call)]
+
+
+def _issues(resource: Json, request: FhirRequest, *, unchanged: bool) -> list[Issue]:
+    # Lines can be told of what was sent, and only as it was sent.
+    return validate_resource(resource, source=request.source if unchanged else None)
+
+
+def _refuse(issues: Iterable[Issue]) -> bool:
+    return any(issue.severity in {"error", "fatal"} for issue in issues)
 
 
 def check_type(name: str) -> None:

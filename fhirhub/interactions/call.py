@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from fhirhub.errors import Issue
+from fhirhub.hooks.dispatch import Hooks
 from fhirhub.model.request import FhirRequest, FhirResponse
+from fhirhub.operations.registry import Registry
 from fhirhub.search.site import Site
 from fhirhub.store.commit import Commits
 from fhirhub.store.find import Find
+from fhirhub.store.jobs import Jobs
 from fhirhub.store.reindex_queue import ReindexQueue
-from fhirhub.store.search_parameters import Registry
+from fhirhub.store.search_parameters import Registry as AddedParameters
 from fhirhub.store.stored import Stored
 from fhirhub.store.unit_of_work import Key, Unit
 
@@ -51,17 +55,23 @@ class Call:
         rules: what the site decides.
         new_id: makes the logical id of a new resource.
         dispatch: runs another request the way this one is run (bundle entries, conditional interactions).
+        examine: finds what is wrong with the resource of a request that would write it.
+        hooks, operations, jobs: what plugins take part in, what they answer, and what workers do for them.
         unit: the transaction this call is part of; None: the interaction commits its own change.
     """
 
     site: Site
     find: Find
     commits: Commits
-    added: Registry
+    added: AddedParameters
     reindex: ReindexQueue
     rules: Rules
     new_id: Callable[[], str]
     dispatch: "Callable[[FhirRequest, Call], FhirResponse]"
+    examine: "Callable[[FhirRequest, Call], list[Issue]]"
+    hooks: Hooks
+    operations: Registry
+    jobs: Jobs
     unit: Unit | None = None
 
     @property

@@ -14,7 +14,7 @@ from fhirhub.store.unit_of_work import Unit
 def create(request: FhirRequest, call: Call) -> FhirResponse:
     """Store the body as version 1 and answer 201 with its location. An id in the body is ignored."""
     (resource_type,) = request.path
-    draft = drafted(resource_of(request, resource_type), call, request.source)
+    draft = drafted(resource_of(request, resource_type), request, call)
     logical_id = call.new_id()
 
     def act(unit: Unit) -> Stored:

@@ -7,12 +7,13 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Final
 
-from fhirhub.errors import Failure, FhirError, Issue
+from fhirhub.errors import Failure, FhirError
 from fhirhub.interactions.body import check_id, check_type
 from fhirhub.interactions.call import Call
+from fhirhub.interactions.checkpoints import guarded
 from fhirhub.interactions.conditional import conditional, is_conditional
 from fhirhub.interactions.route import ID, MEMBER, TYPE, VERSION, Route
-from fhirhub.interactions.routes import ROUTES
+from fhirhub.interactions.routes import OPERATIONS, ROUTES
 from fhirhub.model.request import FhirRequest, FhirResponse
 
 _Shape = tuple[str, ...]
@@ -49,7 +50,7 @@ def dispatch(request: FhirRequest, call: Call) -> FhirResponse:
     request = _check_parameters(request, route)
     # If-None-Exist makes a create conditional; the URL stays the same.
     handler = conditional if is_conditional(request) else route.handler
-    response = handler(request, call)
+    response = guarded(request, call, route.interaction, lambda: handler(request, call))
     return replace(response, body=None) if request.method == "HEAD" else response
 
 
@@ -61,9 +62,8 @@ def find_route(request: FhirRequest) -> Route:
     """
     methods = _TABLE.get(_shape(request.path))
     if methods is None:
-        if request.path[-1].startswith("$"):
-            issue = Issue("error", "not-supported", f"This server has no operation {request.path[-1]} here.")
-            raise FhirError(Failure.NOT_FOUND, issues=[issue])
+        if request.path[-1].startswith("$") and len(request.path) in OPERATIONS:
+            return OPERATIONS[len(request.path)]
         raise FhirError(Failure.NOT_FOUND, f"There is nothing at {'/'.join(request.path)!r}.")
     route = methods.get("GET" if request.method == "HEAD" else request.method)
     if route is None:

@@ -16,7 +16,7 @@ from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError
 from fhirhub.interactions.call import Call
 from fhirhub.model.json import Json, decode
-from fhirhub.model.request import FhirRequest, Method
+from fhirhub.model.request import FhirRequest, Method, Within
 from fhirhub.model.url import parse_query
 from fhirhub.search.result_parameters import PRESENTATION
 
@@ -52,14 +52,15 @@ def requests_of(bundle: Json, request: FhirRequest, call: Call) -> Iterator[Bund
         raise FhirError(
             Failure.TOO_LARGE, f"The Bundle has {len(rows)} entries; at most {call.rules.max_bundle_entries} are taken."
         )
+    within: Within = "transaction" if bundle.get("type") == "transaction" else "batch"
     for index, row in enumerate(rows):
         try:
-            yield _entry(index, row, request, call)
+            yield _entry(index, row, request, call, within)
         except FhirError as error:
             yield error
 
 
-def _entry(index: int, row: Any, outer: FhirRequest, call: Call) -> BundleEntry:
+def _entry(index: int, row: Any, outer: FhirRequest, call: Call, within: Within) -> BundleEntry:
     path = f"Bundle.entry[{index}]"
     facts = row.get("request") if isinstance(row, dict) else None
     if not isinstance(facts, dict):
@@ -101,6 +102,8 @@ def _entry(index: int, row: Any, outer: FhirRequest, call: Call) -> BundleEntry:
             prefer_return=outer.prefer_return or "minimal",
             handling=outer.handling,
             request_id=outer.request_id,
+            agent=outer.agent,
+            within=within,
         ),
     )
 

@@ -30,7 +30,7 @@ def patch(request: FhirRequest, call: Call) -> FhirResponse:
         check_if_match(request, previous)
         patched = apply_patch(previous.resource(), request.content_type or "", request.body)
         _check_identity(patched, previous)
-        return put(unit, drafted(patched, call), logical_id, previous, request)
+        return put(unit, drafted(patched, request, call), logical_id, previous, request)
 
     stored, status = call.change(act, types=[resource_type], reads=[(resource_type, logical_id)])
     return written(stored, request, call, status=status)

@@ -3,18 +3,24 @@
 https://hl7.org/fhir/R4/http.html#summary
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
+from fhirhub.hooks.report import report
 from fhirhub.interactions import history as history_interaction
 from fhirhub.interactions.batch import system
 from fhirhub.interactions.call import Call
 from fhirhub.interactions.capabilities import capabilities
+from fhirhub.interactions.checkpoints import described
 from fhirhub.interactions.compartment import search_compartment
 from fhirhub.interactions.conditional import conditional
 from fhirhub.interactions.create import create
 from fhirhub.interactions.delete import delete
 from fhirhub.interactions.explain import explainable
 from fhirhub.interactions.history import history
+from fhirhub.interactions.operation import operation
 from fhirhub.interactions.patch import patch
 from fhirhub.interactions.read import read
 from fhirhub.interactions.reindex import reindex, reindex_parameter, reindex_status
@@ -23,13 +29,21 @@ from fhirhub.interactions.search import search
 from fhirhub.interactions.search_system import search_system
 from fhirhub.interactions.update import update
 from fhirhub.interactions.vread import vread
+from fhirhub.model.json import decode_trusted, encode
 from fhirhub.model.request import FhirRequest, FhirResponse
 
 _SUBSET: Final = frozenset({"_summary", "_elements"})
 
 
 def _capabilities(request: FhirRequest, call: Call) -> FhirResponse:
-    return capabilities(request, call, ROUTES)
+    response = capabilities(request, call, ROUTES)
+    if response.body is None or not call.hooks.implementers("fhirhub_describe"):
+        return response
+    return replace(response, body=encode(described(decode_trusted(response.body), call)))
+
+
+def _plugins(request: FhirRequest, call: Call) -> FhirResponse:
+    return FhirResponse(200, encode(report(call.hooks)))
 
 
 ROUTES: Final = (
@@ -38,6 +52,7 @@ ROUTES: Final = (
     Route("history-system", "GET", ("_history",), history, history_interaction.PARAMETERS),
     Route("search-system", "GET", (), explainable(search_system), None),
     Route("search-system", "POST", ("_search",), explainable(search_system), None),
+    Route("operation", "GET", ("$plugins",), _plugins),
     Route("operation", "GET", ("$reindex",), reindex_status),
     Route("operation", "POST", ("$reindex",), reindex, frozenset({"type", "parameter"})),
     Route("search-type", "GET", (TYPE,), explainable(search), None),
@@ -57,4 +72,17 @@ ROUTES: Final = (
     Route("operation", "POST", (TYPE, ID, "$reindex"), reindex_parameter),
     Route("vread", "GET", (TYPE, ID, "_history", VERSION), vread, _SUBSET),
 )
-"""Everything the server answers below its base URL."""
+"""Everything the server answers below its base URL but the operations of plugins."""
+
+OPERATIONS: Final[Mapping[int, Route]] = MappingProxyType(
+    {
+        len(path): Route("operation", "POST", path, operation, None)
+        for path in (
+            ("$operation",),
+            (TYPE, "$operation"),
+            (TYPE, ID, "$operation"),
+            (TYPE, ID, "_history", VERSION, "$operation"),
+        )
+    }
+)
+"""By the length of the path; which operations and methods there are is told by their definitions."""

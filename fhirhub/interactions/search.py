@@ -45,8 +45,8 @@ def search_within(
     return answer(Held(query, contained, plain, call), query, path, request, call)
 
 
-def understood(resource_type: str, request: FhirRequest, call: Call) -> SearchQuery:
-    """Return what a request asks of one type. Raises FhirError."""
+def understood(resource_type: str, request: FhirRequest, call: Call, *, alone: bool = True) -> SearchQuery:
+    """Return what a request asks of one type, of others perhaps, too. Raises FhirError."""
     query = parse(
         resource_type,
         request.query,
@@ -54,6 +54,7 @@ def understood(resource_type: str, request: FhirRequest, call: Call) -> SearchQu
         site=call.site,
         default_count=call.rules.default_count,
         max_count=call.rules.max_count,
+        alone=alone,
     )
     check_subset(resource_type, query.summary, ",".join(query.elements) or None)
     return query

@@ -91,7 +91,9 @@ def _queries(request: FhirRequest, types: Sequence[str], call: Call) -> dict[str
     issues: dict[tuple[str, ...], Issue] = {}
     if request.handling == "lenient":
         for name in types:
-            issues = {issue.expression: issue for issue in understood(name, request, call).ignored} | issues
+            issues = {
+                issue.expression: issue for issue in understood(name, request, call, alone=len(types) == 1).ignored
+            } | issues
         # What one type cannot be asked is asked of none: half a criterion would be no criterion.
         kept = (pair for pair in request.query if (f"http.{pair[0]}",) not in issues)
         request = replace(request, query=tuple(kept), handling="strict")
@@ -105,7 +107,7 @@ def _queries(request: FhirRequest, types: Sequence[str], call: Call) -> dict[str
 
 def _understood(resource_type: str, request: FhirRequest, call: Call, *, alone: bool) -> SearchQuery:
     try:
-        return understood(resource_type, request, call)
+        return understood(resource_type, request, call, alone=alone)
     except FhirError as error:
         if alone:
             raise

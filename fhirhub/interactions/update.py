@@ -23,7 +23,7 @@ def update(request: FhirRequest, call: Call) -> FhirResponse:
             f"The body has {said}, the URL says {logical_id!r}; they must be the same.",
             expression=[f"{resource_type}.id"],
         )
-    draft = drafted(resource, call, request.source)
+    draft = drafted(resource, request, call)
 
     def act(unit: Unit) -> tuple[Stored, int]:
         previous = unit.current(resource_type, logical_id)

@@ -11,6 +11,7 @@ from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.interactions.call import Call
 from fhirhub.loading.items import named
 from fhirhub.loading.results import Done, Fate, Place, Refusal
+from fhirhub.model.agent import SYSTEM
 from fhirhub.model.json import Json, decode_trusted
 from fhirhub.model.reference import is_logical_id
 from fhirhub.model.request import FhirRequest
@@ -80,7 +81,7 @@ class BundleLoad:
     def run(self, done: Done) -> None:
         """Run it and count what became of each entry. Raises FhirError when it was refused as a whole."""
         began = _milliseconds(self._call.now())
-        request = FhirRequest("POST", (), body=self._bundle, content_type="application/fhir+json")
+        request = FhirRequest("POST", (), body=self._bundle, content_type="application/fhir+json", agent=SYSTEM)
         response = self._call.dispatch(request, self._call)
         answers = decode_trusted(response.body or b"{}").get("entry", [])
         for index, (row, answer) in enumerate(zip(self._rows(), answers, strict=True)):

@@ -17,8 +17,9 @@ from fhirhub.loading.bundles import BundleLoad, entries_as_transaction, is_reque
 from fhirhub.loading.chunks import MOST_RESOURCES, Block, Chunk
 from fhirhub.loading.items import Item, ParseXml, items
 from fhirhub.loading.results import Done, Fate, Refusal
+from fhirhub.model.agent import SYSTEM
 from fhirhub.model.reference import is_logical_id
-from fhirhub.model.request import FhirRequest
+from fhirhub.model.request import FhirRequest, Method
 from fhirhub.store.unit_of_work import Key, Unit
 
 FHIR_JSON: Final = "application/fhir+json"
@@ -168,10 +169,12 @@ def _request(item: Item) -> FhirRequest | FhirError:
         return FhirError(Failure.INVALID, text, expression=["resourceType"])
     logical_id = item.resource.get("id")
     # Of an id that cannot be one, validation says what is wrong with it.
+    path: tuple[str, ...] = (item.resource_type, str(logical_id))
     if isinstance(logical_id, str) and is_logical_id(logical_id):
-        path: tuple[str, ...] = (item.resource_type, logical_id)
-        return FhirRequest("PUT", path, body=item.resource, content_type=FHIR_JSON, source=item.document)
-    return FhirRequest("POST", (item.resource_type,), body=item.resource, content_type=FHIR_JSON, source=item.document)
+        method: Method = "PUT"
+    else:
+        method, path = "POST", (item.resource_type,)
+    return FhirRequest(method, path, body=item.resource, content_type=FHIR_JSON, source=item.document, agent=SYSTEM)
 
 
 def _refuse(done: Done, refusal: Refusal, resource_type: str = "") -> None:

@@ -9,9 +9,12 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from fhirhub.model.agent import ANONYMOUS, Agent
+
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Return = Literal["minimal", "representation", "OperationOutcome"]
 Handling = Literal["strict", "lenient"]
+Within = Literal["batch", "transaction"]
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -32,6 +35,8 @@ class FhirRequest:
         source: the bytes of a JSON body, to say the line of an error; None for others.
         request_id: the id the logs carry.
         presentation: what of the URL says how the answer is written (`_format`, `_pretty`), for links to more of it.
+        agent: who asks.
+        within: the kind of Bundle it is an entry of; None: it stands for itself.
     """
 
     method: Method
@@ -48,6 +53,8 @@ class FhirRequest:
     source: bytes | None = None
     request_id: str = ""
     presentation: tuple[tuple[str, str], ...] = ()
+    agent: Agent = ANONYMOUS
+    within: Within | None = None
 
     def parameter(self, name: str) -> str | None:
         """Return the last value of a URL parameter, None where it is absent."""

@@ -39,13 +39,14 @@ def token(criterion: Criterion, text: str) -> Filter:
         return by_modifier(criterion, text)
     code, systemless = criterion.parameter.code, _is_systemless(criterion.parameter, criterion.resource_type)
     found = coded(criterion, code, text, systemless=systemless)
-    _check_code(criterion, text)
+    if criterion.alone:
+        _check_code(criterion, text)
     return found
 
 
 def _check_code(criterion: Criterion, text: str) -> None:
     """Refuse a code that no resource can have: whoever asks for `gender:not=mael` would get everybody."""
-    known = _codes(criterion.parameter, criterion.resource_type)
+    known = codes(criterion.parameter, criterion.resource_type)
     code = syntax.unescape(syntax.split(criterion.name, text, "|")[-1])
     if known is None or code in known or not code:
         return
@@ -212,7 +213,7 @@ def _is_systemless(parameter: SearchParameter, resource_type: str) -> bool:
 
 
 @cache
-def _codes(parameter: SearchParameter, resource_type: str) -> tuple[str, ...] | None:
+def codes(parameter: SearchParameter, resource_type: str) -> tuple[str, ...] | None:
     """Every code that the elements a parameter finds can have, by their required bindings; None where open."""
     found: dict[str, None] = {}
     for branch in branches(parameter, resource_type):

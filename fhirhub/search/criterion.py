@@ -13,7 +13,10 @@ from fhirhub.search.site import Site
 class Criterion:
     """One search parameter of a request: `name[:modifier]=value`, and what its meaning depends on.
 
-    `within` is the composite parameter a component is part of: errors speak of that one.
+    Arguments:
+        within: the composite parameter a component is part of: errors speak of that one.
+        alone: whether it is asked of one type only. A value that resources of the type cannot have is then a mistake;
+            of several types that are asked at once, it may be meant for another.
     """
 
     parameter: SearchParameter
@@ -22,6 +25,7 @@ class Criterion:
     value: str
     site: Site
     within: str | None = None
+    alone: bool = False
 
     @property
     def name(self) -> str:

@@ -60,6 +60,7 @@ def parse(
     site: Site,
     default_count: int = DEFAULT_COUNT,
     max_count: int = MAX_COUNT,
+    alone: bool = True,
 ) -> SearchQuery:
     """Understand the parameters of a search of one type.
 
@@ -69,6 +70,7 @@ def parse(
         site: the server the search is for.
         default_count: the size of a page when the request names none.
         max_count: the largest page; a larger `_count` counts as this.
+        alone: whether no other type is searched at the same time.
 
     Raises FhirError: everything else that is not understood or not supported: values, modifiers, repetitions.
     """
@@ -76,7 +78,7 @@ def parse(
     included: dict[Include, None] = {}
     used: list[tuple[str, str]] = []
     passed_over: list[Issue] = []
-    terms = Terms(site)
+    terms = Terms(site, alone=alone)
     shape = ResultParameters(count=default_count)
     seen: set[str] = set()
     for name, value in parameters:

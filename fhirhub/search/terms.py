@@ -34,10 +34,15 @@ _Leaf = Callable[[str, str], Filter]
 
 
 class Terms:
-    """Reads the parameters of one search, and counts what they will cost."""
+    """Reads the parameters of one search, and counts what they will cost.
 
-    def __init__(self, site: Site) -> None:
+    Arguments:
+        alone: whether the search is about one type only (`Criterion.alone`).
+    """
+
+    def __init__(self, site: Site, *, alone: bool) -> None:
         self._site = site
+        self._alone = alone
         self._comparisons = 0
         self._queries = 0
 
@@ -52,7 +57,9 @@ class Terms:
             raise too_costly(name, _TOO_MANY_STEPS)
         steps = tuple(Step(part) for part in name.split("."))
         try:
-            return self._walk(resource_type, steps, lambda last, end: self._plain(last, end, value))
+            # A chain can lead to several types.
+            alone = self._alone and len(steps) == 1 and not name.startswith(has.PREFIX)
+            return self._walk(resource_type, steps, lambda last, end: self._plain(last, end, value, alone))
         except FhirError as error:
             raise about(name, error) from None
 
@@ -90,7 +97,7 @@ class Terms:
             text = f"the chains take more than {MAX_QUERIES} steps; name target types, as in subject:Patient.name."
             raise too_costly(name, text)
 
-    def _plain(self, resource_type: str, name: str, value: str) -> Filter:
+    def _plain(self, resource_type: str, name: str, value: str, alone: bool) -> Filter:
         code, colon, _ = name.partition(":")
         if code in NOT_SUPPORTED:
             raise NotSearchableError("it is not supported.")
@@ -104,7 +111,7 @@ class Terms:
                 return has.listed(name, value)
             return self._compiled(resource_type, parse_expression(value), 0)
         parameter = searchable(resource_type, code, self._site, also=(has.LIST, FILTER, *result_parameters.NAMES))
-        return predicate(Criterion(parameter, resource_type, _modifier(name), value, self._site))
+        return predicate(Criterion(parameter, resource_type, _modifier(name), value, self._site, alone=alone))
 
     def _compiled(self, resource_type: str, expression: Expression, depth: int) -> Filter:
         match expression:

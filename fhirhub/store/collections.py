@@ -116,6 +116,13 @@ class Collections:
         """Return the resource types that may hold resources, those other processes have just begun included."""
         return frozenset(name for name in self._database.list_collection_names() if name[:1].isupper())
 
+    def living(self, resource_type: str, *, after: str, limit: int) -> list[str]:
+        """Return ids of resources that are not deleted, in their order, those behind `after`."""
+        found = self._database[resource_type].find(
+            {"_id": {"$gt": after}, "n": {"$gt": 0}}, ["_id"], sort=[("_id", 1)], limit=limit
+        )
+        return [document["_id"] for document in found]
+
     def ensure(self, resource_types: Iterable[str]) -> None:
         """Make the collections and indexes of these types. A transaction could not do so while others write."""
         for name in set(resource_types) - self._ready:

@@ -17,6 +17,7 @@ from fhirhub.store.collections import Collections, Document
 from fhirhub.store.commit import Commits
 from fhirhub.store.documents import ALIAS
 from fhirhub.store.find import Find
+from fhirhub.store.jobs import Jobs
 from fhirhub.store.reindex_queue import ReindexQueue
 from fhirhub.store.replica_set import require_replica_set
 from fhirhub.store.search_parameters import Registry
@@ -46,6 +47,7 @@ class Database:
     commits: Commits
     parameters: Registry
     reindex: ReindexQueue
+    jobs: Jobs
 
     def unavailable(self) -> str | None:
         """Return why the database cannot serve writes now, None when it can."""
@@ -55,6 +57,10 @@ class Database:
         except PyMongoError as error:
             return f"MongoDB does not answer: {type(error).__name__}"
         return None if hello.get("isWritablePrimary") or hello.get("msg") == "isdbgrid" else "MongoDB has no primary"
+
+    def drop(self) -> None:
+        """Delete the database with all that is in it: for tests and demonstrations."""
+        self.client.drop_database(mongoengine.get_db(ALIAS).name)
 
     def close(self) -> None:
         """Close the connections."""
@@ -92,4 +98,5 @@ def open_database(uri: str, name: str, *, max_time_ms: int, now: Callable[[], da
         Commits(client, collections, clock, parameters),
         parameters,
         ReindexQueue(now),
+        Jobs(now),
     )

@@ -1,4 +1,4 @@
-"""The server's own documents: history, outbox, locks, process numbers, installation, added search parameters.
+"""The server's own documents: history, outbox, deliveries, jobs, locks, process numbers, installation and more.
 
 Resources live in one collection per type (see `collections.py`); these are what stands beside them. The write path goes
 through their pymongo collections, inside the transaction of the unit of work.
@@ -14,6 +14,7 @@ from mongoengine import (
     Document,
     EmbeddedDocument,
     EmbeddedDocumentListField,
+    FloatField,
     IntField,
     ListField,
     LongField,
@@ -47,14 +48,117 @@ class History(Document):  # type: ignore[misc]  # mongoengine ships no types
 
 
 class Outbox(Document):  # type: ignore[misc]  # mongoengine ships no types
-    """What one commit changed, for those who act after the response; written in the same transaction."""
+    """What one commit changed in one partition, for those who act after the response; written in the same transaction.
+
+    Its stamp is that of the first version it names (docs/adr/0016-delivery.md).
+    """
 
     stamp = LongField(primary_key=True)
+    partition = IntField(db_field="p", required=True)
     changes = ListField(DictField(), db_field="c", required=True)
 
     meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict
         "db_alias": ALIAS,
         "collection": "outbox",
+        "auto_create_index": False,
+        "indexes": [{"fields": ["partition", "stamp"], "cls": False}],
+    }
+
+
+class Delivery(Document):  # type: ignore[misc]  # mongoengine ships no types
+    """Versions of one resource that one plugin could not take yet, under `plugin Type/id`.
+
+    Version 0 stands for whatever is current. `attempts` and `reason` are about the first of them; a parked one waits
+    for `fhirhub replay`.
+    """
+
+    key = StringField(primary_key=True)
+    plugin = StringField(db_field="g", required=True)
+    resource_type = StringField(db_field="t", required=True)
+    logical_id = StringField(db_field="i", required=True)
+    partition = IntField(db_field="p", required=True)
+    versions = ListField(LongField(), db_field="v", required=True)
+    state = StringField(db_field="s", required=True)
+    due = DateTimeField(db_field="d", required=True)
+    attempts = IntField(db_field="n", required=True, default=0)
+    reason = StringField(db_field="r")
+    since = DateTimeField(db_field="q", required=True)
+
+    meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict
+        "db_alias": ALIAS,
+        "collection": "delivery",
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["partition", "state", "due"], "cls": False},
+            {"fields": ["plugin", "state"], "cls": False},
+        ],
+    }
+
+
+class JobDocument(Document):  # type: ignore[misc]  # mongoengine ships no types
+    """One run of a job: waiting, running, done or failed.
+
+    `slot` is unique: at a time one run of a key waits and one runs. `fence` rises with every worker that begins it;
+    `until` is when that one is taken to be dead.
+    """
+
+    number = StringField(primary_key=True)
+    work = StringField(db_field="w", required=True)
+    key = StringField(db_field="k")
+    slot = StringField(db_field="l")
+    state = StringField(db_field="s", required=True)
+    due = DateTimeField(db_field="d", required=True)
+    parameters = BinaryField(db_field="a", required=True)
+    attempts = IntField(db_field="n", required=True, default=0)
+    owner = StringField(db_field="o")
+    until = DateTimeField(db_field="u")
+    fence = LongField(db_field="f", required=True, default=0)
+    requested = DateTimeField(db_field="q", required=True)
+    begun = DateTimeField(db_field="b")
+    ended = DateTimeField(db_field="e")
+    progress = FloatField(db_field="x")
+    word = StringField(db_field="y")
+    result = BinaryField(db_field="z")
+    reason = StringField(db_field="r")
+
+    meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict
+        "db_alias": ALIAS,
+        "collection": "job",
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["slot"], "unique": True, "sparse": True, "cls": False},
+            {"fields": ["state", "due"], "cls": False},
+            {"fields": ["work", "state", "ended"], "cls": False},
+        ],
+    }
+
+
+class ScheduleDocument(Document):  # type: ignore[misc]  # mongoengine ships no types
+    """When a job is to run next by its cron expression, under `plugin/job`."""
+
+    work = StringField(primary_key=True)
+    expression = StringField(db_field="c", required=True)
+    due = DateTimeField(db_field="d", required=True)
+
+    meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict
+        "db_alias": ALIAS,
+        "collection": "schedule",
+        "auto_create_index": False,
+    }
+
+
+class WorkerMember(Document):  # type: ignore[misc]  # mongoengine ships no types
+    """A worker and when it was last heard of."""
+
+    owner = StringField(primary_key=True)
+    place = StringField(db_field="h", required=True)
+    seen = DateTimeField(db_field="u", required=True)
+    since = DateTimeField(db_field="b", required=True)
+    plugins = ListField(StringField(), db_field="g")
+
+    meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict
+        "db_alias": ALIAS,
+        "collection": "worker",
         "auto_create_index": False,
     }
 
@@ -177,10 +281,14 @@ class ReindexRun(Document):  # type: ignore[misc]  # mongoengine ships no types
 
 
 class Lease(Document):  # type: ignore[misc]  # mongoengine ships no types
-    """Who does a work that one process at a time may do, until when; the fence rises when the owner changes."""
+    """Who does a work that one process at a time may do, until when; the fence rises when the owner changes.
+
+    `session` is the one in whose transactions the owner writes, if it does.
+    """
 
     work = StringField(primary_key=True)
     owner = StringField(db_field="o")
+    session = BinaryField(db_field="s")
     until = DateTimeField(db_field="u")
     fence = LongField(db_field="f", default=0)
 
@@ -201,5 +309,9 @@ DOCUMENTS: Final = (
     ParameterFailure,
     ReindexRun,
     Lease,
+    Delivery,
+    JobDocument,
+    ScheduleDocument,
+    WorkerMember,
 )
 """All of them, for creating collections and indexes at start."""

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any
 
 from pymongo import InsertOne, ReplaceOne
 from pymongo.client_session import ClientSession
@@ -26,6 +26,7 @@ from fhirhub.store.collections import Collections, Document
 from fhirhub.store.documents import LOCK_STRIPES, History, Lock, Outbox
 from fhirhub.store.entries import WITHOUT_ENTRIES
 from fhirhub.store.filters import to_mongo
+from fhirhub.store.outbox import announcements
 from fhirhub.store.resolve import Uncommitted, resolve
 from fhirhub.store.search_parameters import RESOURCE_TYPE as SEARCH_PARAMETER
 from fhirhub.store.search_parameters import redefine
@@ -40,8 +41,6 @@ from fhirhub.store.stored import (
 
 Key = tuple[str, str]
 """Resource type and logical id."""
-
-_OUTBOX_CHANGES_PER_DOCUMENT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +151,7 @@ class Changes:
             latest[key] = stored
 
     def _outbox(self) -> Iterable[Document]:
-        changes = [
-            {"t": stored.resource_type, "i": stored.logical_id, "v": stored.version, "m": stored.method}
-            for stored in self.versions
-        ]
-        for start in range(0, len(changes), _OUTBOX_CHANGES_PER_DOCUMENT):
-            yield {"_id": self.clock.next(), "c": changes[start : start + _OUTBOX_CHANGES_PER_DOCUMENT]}
+        return announcements(self.versions, {key: known.stamp for key, known in self.base.items() if known is not None})
 
 
 class Unit:

@@ -31,7 +31,7 @@ def test_help_names_every_command_with_a_summary(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         ((), "COMMAND"),
-        (("worker",), "invalid choice: 'worker'"),
+        (("workre",), "invalid choice: 'workre'"),
         (("serve", "--prot", "1"), "--prot"),
         (("load",), "PATH"),
         (("load", "x.json", "--workers", "0"), "at least 1"),

@@ -60,6 +60,8 @@ def running(tmp_path: Path) -> Iterator[Running]:
             "FHIRHUB_MONGODB_URI": mongod.uri,
             "FHIRHUB_DATABASE": DATABASE,
             "FHIRHUB_LOG_LEVEL": "error",
+            # The outbox is to be compared with what was acknowledged, so nobody may empty it.
+            "FHIRHUB_WORKER": "false",
             # The public base URL does not depend on the port, so a rebuild of index entries can be compared.
             "FHIRHUB_BASE_URL": "http://fhirhub.example/fhir",
         }

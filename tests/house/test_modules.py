@@ -42,7 +42,7 @@ def name_of(path: Path) -> str:
 
 
 def test_modules_are_found() -> None:
-    assert PROJECT / "fhirhub" / "settings.py" in modules()
+    assert PROJECT / "fhirhub" / "errors.py" in modules()
     assert PROJECT / "Makefile" in set(texts())
 
 

@@ -18,7 +18,9 @@ SITE = Site("https://hub.example.org/fhir", lambda: datetime(2026, 1, 31, 12, 0,
 
 def filter_of(resource_type: str, name: str, value: str, site: Site = SITE) -> Filter:
     code, _, modifier = name.partition(":")
-    return predicate(Criterion(site.parameters.of(resource_type)[code], resource_type, modifier or None, value, site))
+    return predicate(
+        Criterion(site.parameters.of(resource_type)[code], resource_type, modifier or None, value, site, alone=True)
+    )
 
 
 def finds(name: str, value: str, resource: Json, site: Site = SITE) -> bool:

@@ -3,7 +3,9 @@
 import pytest
 
 from fhirhub.definitions import SearchParameter, r4
+from fhirhub.search.coded import codes
 from fhirhub.search.components import components
+from fhirhub.search.composite import within
 from fhirhub.search.filter import All, And, IdIn, Not, Nothing, Or, RangeIs, TokenIs, TokenStartsWith, Updated, none_of
 from fhirhub.search.keys import system_id
 from fhirhub.search.parameters import r4_parameters
@@ -285,7 +287,10 @@ def test_supported_parameters_of_every_type_take_a_plain_value(search: Search, r
 def plain_value(parameter: SearchParameter, resource_type: str) -> str:
     if parameter.type == "composite":
         parts = components(parameter, resource_type, r4_parameters())
-        return "$".join(plain_value(part.parameter, resource_type) for part in parts)
+        own = (within(parameter, resource_type, number, part) for number, part in enumerate(parts, 1))
+        return "$".join(plain_value(part, resource_type) for part in own)
+    if parameter.type == "token" and (known := codes(parameter, resource_type)):
+        return known[0]
     plain = {"token": "a", "string": "a", "uri": "urn:a", "reference": "urn:uuid:a", "date": "2020"}
     return {**plain, "number": "5", "quantity": "5", "special": "1|2"}[parameter.type]
 

@@ -65,8 +65,10 @@ def values(resource_type: str, code: str, entries: IndexEntries) -> list[Any]:
         case "number":
             return [entry.low for entry in entries.numbers if entry.parameter == code]
         case "quantity":
-            canonical = [entry.low for entry in entries.numbers if entry.parameter.startswith(f"{code}|c:")]
-            return canonical or [entry.low for entry in entries.numbers if entry.parameter == code]
+            codes = ["value-quantity", "component-value-quantity"] if code == "combo-value-quantity" else [code]
+            starts = tuple(f"{each}|c:" for each in codes)
+            canonical = [entry.low for entry in entries.numbers if entry.parameter.startswith(starts)]
+            return canonical or [entry.low for entry in entries.numbers if entry.parameter in codes]
         case _:
             texts = (
                 token.removeprefix(f"{code}=").split("|")[0] for token in entries.tokens if token.startswith(f"{code}=")

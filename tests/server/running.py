@@ -109,6 +109,8 @@ def running(folder: Path, uri: str, database: str, **variables: str) -> Iterator
         "DATABASE": database,
         "PORT": "0",
         "WORKERS": "2",
+        # Those who ask for the web workers want no other process among them.
+        "WORKER": "false",
         "LOG_FORMAT": "json",
         **variables,
     }

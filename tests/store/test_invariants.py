@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from fhirhub.store.outbox import PARTITIONS, partition_of
 from tests.interactions.hub_client import BASE, MERGE_PATCH, Answer, HubClient, entry, mrn, observation, patient, unique
 from tests.store.store_check import check_store
 
@@ -97,8 +98,10 @@ def test_deleted_resource_is_met_by_no_query_the_store_makes(hub: HubClient) -> 
 
 def test_large_transaction_fills_several_outbox_rows(hub: HubClient) -> None:
     hub.transaction(*(entry("POST", "Patient", patient()) for _ in range(2_345)))
-    sizes = [len(row["c"]) for row in hub.database["outbox"].find().sort("_id")]
-    assert sizes == [1000, 1000, 345]
+    rows = list(hub.database["outbox"].find())
+    assert sorted(row["p"] for row in rows) == list(range(PARTITIONS))
+    assert sum(len(row["c"]) for row in rows) == 2_345
+    assert all(partition_of(change["t"], change["i"]) == row["p"] for row in rows for change in row["c"])
     assert check_store(hub.database, BASE) == Counter(POST=2_345)
 
 

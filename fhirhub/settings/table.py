@@ -1,4 +1,4 @@
-"""Settings: one table (the fields of `Settings`) from which toml keys, variables, options and docs/settings.md derive.
+"""The table of settings: from the fields of `Settings` derive toml keys, variables, options and docs/settings.md.
 
 Sources by rising precedence: defaults, `fhirhub.toml`, `FHIRHUB_*` variables, command-line options.
 What the settings change is described at https://hl7.org/fhir/R4/http.html.
@@ -6,21 +6,22 @@ What the settings change is described at https://hl7.org/fhir/R4/http.html.
 
 import argparse
 import ipaddress
-import math
+import json
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from marshmallow import Schema, ValidationError, validate
 from marshmallow import fields as forms
+
+from fhirhub.settings import checks
+from fhirhub.settings.errors import SettingsError
+from fhirhub.settings.plugin_tables import PLUGIN_KEY, PLUGIN_TABLES, from_variable, is_of_plugin, tables
 
 PREFIX = "FHIRHUB_"
 FILE_NAME = "fhirhub.toml"
@@ -33,60 +34,10 @@ T = TypeVar("T")
 Check = Callable[[Any], Any]
 
 
-class ConfigurationError(Exception):
-    """The operator has to change something before fhirhub can start; the message says what."""
-
-
-class SettingsError(ConfigurationError):
-    """All problems of one load; `problems` holds one sentence each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(problems))
-
-
 def _setting(default: T, help: str, check: Check | None = None, *, secret: bool = False) -> T:
     """Declare a field of `Settings`; typed as its value, as `dataclasses.field` itself is."""
     declared: Any = field(default=default, repr=not secret, metadata={"help": help, "check": check, "secret": secret})
     return declared  # type: ignore[no-any-return]  # a Field at run time, a T to whoever reads Settings
-
-
-def _mongodb_uri(value: str) -> None:
-    if not value.startswith(("mongodb://", "mongodb+srv://")):
-        raise ValidationError("expected a URI that starts with mongodb:// or mongodb+srv://")
-
-
-def _base_url(value: str) -> None:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise ValidationError("expected an absolute http or https URL without query and fragment")
-
-
-def _cache(value: float) -> None:
-    if not 0.25 <= value < math.inf:  # what mongod accepts; false for NaN, too
-        raise ValidationError("expected at least 0.25")
-
-
-def _share(value: float) -> None:
-    if not 0 <= value <= 0.99:  # false for NaN, too
-        raise ValidationError("expected a share from 0 to 0.99")
-
-
-def zone_of(name: str) -> tzinfo:
-    """Return the time zone of an IANA name. UTC needs no database of time zones, which small systems lack.
-
-    Raises KeyError, ValueError, OSError: there is none.
-    """
-    return UTC if name == "UTC" else ZoneInfo(name)
-
-
-def _time_zone(value: str) -> None:
-    try:
-        zone_of(value)
-    except (KeyError, ValueError, OSError):  # OSError: the name of a folder
-        raise ValidationError(
-            f"there is no time zone {value!r}; expected a name of the IANA database, such as Europe/Vienna or UTC"
-        ) from None
 
 
 _AT_LEAST_1 = validate.Range(min=1, error="expected a number of at least 1")
@@ -101,17 +52,24 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen on; beyond loopback only with authorization configured")
     port: int = _setting(8080, "TCP port to listen on", _PORT)
     base_url: str | None = _setting(
-        None, "public base URL of the FHIR service, when it differs from http://HOST:PORT/fhir", _base_url
+        None, "public base URL of the FHIR service, when it differs from http://HOST:PORT/fhir", checks.base_url
     )
     data: Path = _setting(Path("data"), "folder of the embedded MongoDB")
     mongodb_uri: str | None = _setting(
-        None, "MongoDB to use (a replica set); without it fhirhub starts an embedded one", _mongodb_uri, secret=True
+        None,
+        "MongoDB to use (a replica set); without it fhirhub starts an embedded one",
+        checks.mongodb_uri,
+        secret=True,
     )
     database: str = _setting("fhirhub", "name of the database", _DATABASE)
     mongod: Path | None = _setting(None, "mongod program of the embedded MongoDB; otherwise PATH, then [embedded]")
-    mongod_cache_gb: float = _setting(4.0, "cache of the embedded MongoDB in GB", _cache)
+    mongod_cache_gb: float = _setting(4.0, "cache of the embedded MongoDB in GB", checks.cache)
     workers: int = _setting(1, "web worker processes", _AT_LEAST_1)
     blocking_threads: int = _setting(32, "threads of each web worker", _AT_LEAST_1)
+    worker: bool = _setting(True, "`fhirhub serve` runs a worker, which hands changes to plugins and does their jobs")
+    delivery_attempts: int = _setting(
+        8, "how often a change is handed to a plugin that fails before it is parked for `fhirhub replay`", _AT_LEAST_1
+    )
     max_request_bytes: int = _setting(100 * MIB, "largest request body in bytes, after decompression", _AT_LEAST_1)
     max_bundle_entries: int = _setting(50_000, "most entries of a batch or transaction", _AT_LEAST_1)
     max_time_ms: int = _setting(2_000, "longest database time of one search, in milliseconds", _AT_LEAST_1)
@@ -120,19 +78,26 @@ class Settings:
     time_zone: str = _setting(
         "UTC",
         "time zone (IANA) of dates and times that name none, in resources and searches; reindex after a change",
-        _time_zone,
+        checks.time_zone,
     )
     full_text: bool = _setting(
         True, "words of every resource are indexed, for _text and _content; reindex after a change"
     )
     reindex_pause: float = _setting(
-        0.5, "share of its time, 0 to 0.99, in which a reindex rests so that others have the database", _share
+        0.5, "share of its time, 0 to 0.99, in which a reindex rests so that others have the database", checks.share
     )
     update_create: bool = _setting(True, "an update of an unknown id creates the resource under that id")
     cors_origins: tuple[str, ...] = _setting((), "origins whose pages may call the server; * is any")
     authorization: Literal["none"] = _setting("none", "who may do what; none is the open development mode")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "least severe message to log")
     log_format: Literal["text", "json"] = _setting("text", "one line a person reads, or one JSON object a line")
+    plugins: tuple[str, ...] = _setting((), "plugins to enable; `fhirhub plugins` lists those there are")
+    plugin_files: Path | None = _setting(None, "folder of plugins of your own, each a file NAME.py or a folder NAME")
+    # What plugins are told is theirs to check, and may hold secrets.
+    plugin: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, hash=False)
+    """The tables `[plugin.NAME]` of the file, as JSON has them."""
+    plugin_variables: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """The variables `FHIRHUB_PLUGIN_NAME_KEY`; whose they are is known where the plugins are."""
 
     @classmethod
     def load(cls, overrides: Mapping[str, object], environ: Mapping[str, str], cwd: Path) -> Self:
@@ -169,7 +134,9 @@ class Settings:
     def environ(self) -> dict[str, str]:
         """These settings as variables, for a worker process: `load({}, settings.environ(), cwd)` gives an equal one."""
         named = ((each, getattr(self, each.name)) for each in settings_table())
-        return {each.variable: _as_text(value) for each, value in named if value is not None}
+        variables = {each.variable: _as_text(value) for each, value in named if value is not None}
+        tables = {PLUGIN_TABLES: json.dumps(self.plugin)} if self.plugin else {}
+        return variables | tables | dict(self.plugin_variables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +168,8 @@ def settings_table() -> Iterator[Setting]:
     """The settings in the order of their declaration."""
     hints = get_type_hints(Settings)
     for each in fields(Settings):
-        yield _row(each, hints[each.name])
+        if each.metadata:
+            yield _row(each, hints[each.name])
 
 
 def _row(each: Field[Any], hint: Any) -> Setting:
@@ -271,16 +239,27 @@ def _from_file(path: Path, problems: list[str]) -> dict[str, object]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         problems.append(f"{path}: not readable as TOML: {error}")
         return {}
-    return _checked(raw, lambda name: f"{path}: {name}", path.parent, problems, text=False)
+    found = {PLUGIN_KEY: tables(raw.pop(PLUGIN_KEY, {}), f"{path}: {PLUGIN_KEY}", problems)}
+    return found | _checked(raw, lambda name: f"{path}: {name}", path.parent, problems, text=False)
 
 
 def _from_variables(environ: Mapping[str, str], cwd: Path, problems: list[str]) -> dict[str, object]:
-    raw = {
-        key.removeprefix(PREFIX).lower(): value
+    own = {each.variable for each in settings_table()}
+    given = {
+        key: value
         for key, value in environ.items()
         if value and key.startswith(PREFIX) and key not in RESERVED and not key.startswith(RESERVED_PREFIXES)
     }
-    return _checked(raw, lambda name: PREFIX + name.upper(), cwd, problems, text=True)
+    of_plugins = {key: value for key, value in given.items() if is_of_plugin(key) and key not in own}
+    found: dict[str, object] = {"plugin_variables": of_plugins} if of_plugins else {}
+    if PLUGIN_TABLES in given:
+        found[PLUGIN_KEY] = from_variable(given[PLUGIN_TABLES], problems)
+    raw = {
+        key.removeprefix(PREFIX).lower(): value
+        for key, value in given.items()
+        if key != PLUGIN_TABLES and key not in of_plugins
+    }
+    return found | _checked(raw, lambda name: PREFIX + name.upper(), cwd, problems, text=True)
 
 
 def _checked(
@@ -373,7 +352,15 @@ port = 8081
 data = "/var/lib/fhirhub"
 log_format = "json"
 cors_origins = ["https://apps.example.org"]
+plugins = ["tagging"]
+
+[plugin.tagging]    # the settings of a plugin: its README lists them
+agent = "Device/tagging"
 ```
+
+A key of a plugin's table has a variable, too: `FHIRHUB_PLUGIN_TAGGING_AGENT`. `FHIRHUB_PLUGIN` holds all tables as one
+JSON object, `{{"tagging": {{"agent": "Device/tagging"}}}}`, in place of those of the file. A plugin checks its settings
+by a schema: what that does not know stops the start.
 """
 
 

@@ -1,0 +1,64 @@
+"""The public API of plugins: all that a plugin may import of fhirhub, next to `fhirhub.plugin.testing` in its tests.
+
+docs/plugins/README.md; https://hl7.org/fhir/R4/http.html
+"""
+
+from typing import Final
+
+from fhirhub.errors import Failure, FhirError, Issue
+from fhirhub.fhirpath import FhirPathError
+from fhirhub.model.agent import ANONYMOUS, SYSTEM, Agent
+from fhirhub.model.json import Json
+from fhirhub.plugin.contributions import (
+    Command,
+    Job,
+    JobRun,
+    LeaseLost,
+    Operation,
+    OperationCall,
+    OperationResult,
+    Page,
+    PageRequest,
+    PageResponse,
+)
+from fhirhub.plugin.hookspecs import hook
+from fhirhub.plugin.hub import Hub, Query, Reader
+from fhirhub.plugin.knowledge import age_at, convert_quantity, date_range, evaluate, r4_operation
+from fhirhub.plugin.records import Answered, Change, Interaction
+
+API_VERSION: Final = "1.0"
+"""A manifest names the version it was written for: another major version, or a later minor one, is refused."""
+
+__all__ = [
+    "ANONYMOUS",
+    "API_VERSION",
+    "SYSTEM",
+    "Agent",
+    "Answered",
+    "Change",
+    "Command",
+    "Failure",
+    "FhirError",
+    "FhirPathError",
+    "Hub",
+    "Interaction",
+    "Issue",
+    "Job",
+    "JobRun",
+    "Json",
+    "LeaseLost",
+    "Operation",
+    "OperationCall",
+    "OperationResult",
+    "Page",
+    "PageRequest",
+    "PageResponse",
+    "Query",
+    "Reader",
+    "age_at",
+    "convert_quantity",
+    "date_range",
+    "evaluate",
+    "hook",
+    "r4_operation",
+]
