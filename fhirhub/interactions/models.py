@@ -1,6 +1,6 @@
 """Resources as objects of `fhir.resources.R4B`, for authors of plugins who like types, and back.
 
-https://github.com/nazrulworld/fhir.resources; R4 has no release of it, R4B differs in a few resources that R4 does not name.
+https://github.com/nazrulworld/fhir.resources. It has no release for R4; R4B differs in a few resources.
 """
 
 from copy import deepcopy
