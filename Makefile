@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Processes that share the tests; each has a MongoDB of its own.
 JOBS ?= 2
-CODE := $(wildcard fhirhub plugins tests bench conformance)
+CODE := fhirhub tests bench $(patsubst %/__init__.py,%,$(wildcard plugins/*/__init__.py)) $(wildcard conformance)
 COMPILE := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
