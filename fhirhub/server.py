@@ -39,6 +39,7 @@ STOP_SECONDS: Final = 20
 _PROBE_SECONDS: Final = 5.0
 _YOUNG_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.5
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Factory = Callable[[Settings, Path], WsgiApplication]
@@ -135,6 +136,21 @@ def serve(
                 beside.stop()
 
 
+class _Awake(threading.Event):
+    """An event whose waiter looks up now and then.
+
+    A signal that another thread of the process takes, as one that starts a process can, does not wake the main thread,
+    and only the main thread runs its handler.
+    """
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout is not None:
+            return super().wait(timeout)
+        while not super().wait(_LOOK_SECONDS):
+            pass
+        return True
+
+
 class _Server(MPServer):
     """Granian with the sockets of a `Listener`, which never gives up once it has been ready."""
 
@@ -154,6 +170,7 @@ class _Server(MPServer):
             log_level=LogLevels.info if settings.log_level == "debug" else LogLevels.error,
             log_dictconfig=configuration,
         )
+        self.main_loop_interrupt = _Awake()
         self._listener = listener
         self._was_ready = threading.Event()
 

@@ -14,6 +14,7 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhirhub.definitions import r4
 from fhirhub.interactions.routes import ROUTES
 from fhirhub.model.json import Json, encode
+from fhirhub.search.coded import codes
 from fhirhub.validation import validate_resource
 from tests.server.conftest import Refusal
 from tests.server.invariants import broken_invariants
@@ -51,6 +52,8 @@ def value_of(resource_type: str, row: Json) -> str:
     """A value for a search parameter as the CapabilityStatement lists it."""
     if row["name"] in SPECIAL:
         return SPECIAL[row["name"]]
+    if row["type"] == "token" and (known := codes(r4().search_parameters(resource_type)[row["name"]], resource_type)):
+        return known[0]
     if row["type"] != "composite":
         return VALUES[row["type"]]
     of_r4 = {each.url: each for name in TYPES for each in r4().search_parameters(name).values()}
@@ -359,7 +362,6 @@ def test_system_level_does_nothing_else(server: Server, statement: Json, refused
     assert {row["code"] for row in statement["rest"][0]["interaction"]} == {
         *("batch", "transaction", "history-system", "search-system")
     }
-    assert "operation" not in statement["rest"][0]
     refused(server.ask("DELETE", "?_id=1"), 405, "not-supported")
 
 
@@ -373,18 +375,39 @@ def test_system_level_searches(server: Server, statement: Json) -> None:
         assert {row["resource"]["id"] for row in answer.json()["entry"]} == set(made)
 
 
-def test_operations_that_are_not_listed_are_refused(server: Server, claims: dict[str, Json], refused: Refusal) -> None:
-    assert all("operation" not in row for row in claims.values())
+def test_operations_that_are_not_listed_are_refused(
+    server: Server, statement: Json, claims: dict[str, Json], refused: Refusal
+) -> None:
+    def listed(row: Json) -> set[str]:
+        return {each["name"] for each in row.get("operation", ())}
+
     for operation in r4().operations.values():
         name = f"${operation.code}"
-        for path in (f"/{name}", f"/Patient/{name}", f"/Patient/1/{name}"):
-            assert name in refused(server.ask("GET", path), 404, "not-supported")
+        if operation.code not in listed(statement["rest"][0]):
+            assert name in refused(server.ask("GET", f"/{name}"), 404, "not-supported")
+        if operation.code not in listed(claims["Patient"]):
+            for path in (f"/Patient/{name}", f"/Patient/1/{name}"):
+                assert name in refused(server.ask("GET", path), 404, "not-supported")
+
+
+def test_operations_that_are_listed_are_there_with_their_definitions(
+    server: Server, statement: Json, claims: dict[str, Json]
+) -> None:
+    rows = {row["definition"]: row["name"] for claim in claims.values() for row in claim.get("operation", ())}
+    rows |= {row["definition"]: row["name"] for row in statement["rest"][0]["operation"]}
+    assert {"meta", "validate", "everything", "plugins", "reindex"} <= set(rows.values())
+    for url, name in rows.items():
+        definition = server.ask("GET", f"/OperationDefinition/{url.rpartition('/')[2]}").json()
+        assert (definition["url"], definition["code"]) == (url, name)
+        assert validate_resource(definition) == []
+        if not url.startswith("http://hl7.org/fhir/"):
+            assert url.startswith(f"{server.base}/OperationDefinition/")
 
 
 def test_every_route_is_claimed(statement: Json, claims: dict[str, Json]) -> None:
     claimed = {row["code"] for row in statement["rest"][0]["interaction"]}
     claimed |= {row["code"] for row in claims["Patient"]["interaction"]}
-    # Operations have no definitions to be claimed with yet.
+    # Operations are claimed with their definitions.
     assert {route.interaction for route in ROUTES} - {"capabilities", "operation"} <= claimed
 
 

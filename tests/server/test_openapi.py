@@ -125,6 +125,8 @@ def test_description_lists_what_search_knows(description: Json) -> None:
 def test_description_promises_nothing_the_server_refuses(server: Server, description: Json) -> None:
     """Each path and method is asked for: whatever the answer, the server knows it."""
     known = server.created(minimal("Basic"))["id"]
+    of_types = {path.split("/")[1] for path in description["paths"] if "/{id}/$" in path and path[1] != "{"}
+    instances = {name: server.created(minimal(name))["id"] for name in of_types}
     added = {
         "status": "active",
         "code": "openapi",
@@ -143,6 +145,9 @@ def test_description_promises_nothing_the_server_refuses(server: Server, descrip
         body: bytes | None = None
         if content == [FORM]:
             body = b"_count=1"
+        elif "$" in path and "$reindex" not in path:
+            concrete = concrete.replace(f"{name}/{known}", f"{name}/{instances.get(name, known)}")
+            body = encode({"resourceType": "Parameters"}) if content else None
         elif content and "$" in path:
             concrete = concrete.replace("/Basic/", "/SearchParameter/").replace(known, parameter)
             body = encode({"resourceType": "Parameters"})
