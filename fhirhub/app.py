@@ -46,5 +46,5 @@ def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication
         log=RequestLog(settings.log_level, settings.log_format),
         pages=[(plugin.name, page) for plugin, page in pages],
         page_hub=lambda name: hub.hub_for(ANONYMOUS, owners[name]),
-        openapi=lambda: openapi(ROUTES, hub.call.site),
+        openapi=lambda: openapi(ROUTES, hub.call.site, hub.call.operations),
     )

@@ -5,5 +5,12 @@ https://hl7.org/fhir/R4/operations.html
 
 from typing import Any, Final
 
-BUILTIN: Final[tuple[tuple[str, Any], ...]] = ()
+from fhirhub.builtin import diff, everything, meta, validate
+
+BUILTIN: Final[tuple[tuple[str, Any], ...]] = (
+    ("meta", meta),
+    ("validate", validate),
+    ("everything", everything),
+    ("diff", diff),
+)
 """Names and modules."""

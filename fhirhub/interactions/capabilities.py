@@ -64,7 +64,7 @@ def capabilities(request: FhirRequest, call: Call, routes: Sequence[Route]) -> F
 
 def statement(call: Call, routes: Sequence[Route]) -> Json:
     """Return the CapabilityStatement as a resource."""
-    # Operations are told with their definitions, which this server does not have yet.
+    # Operations are told with their definitions.
     type_level = list(
         dict.fromkeys(
             route.interaction for route in routes if route.path[:1] == (TYPE,) and route.interaction != _OPERATION
@@ -88,6 +88,7 @@ def statement(call: Call, routes: Sequence[Route]) -> Json:
                 "resource": [_resource(name, call, type_level, referring[name]) for name in r4().resource_types],
                 "interaction": [{"code": code} for code in system_level],
                 "searchParam": list(_for_all(call.site)),
+                "operation": _operations(None, call),
                 "compartment": [compartment.url for compartment in r4().compartments.values()],
             }
         ],
@@ -111,7 +112,13 @@ def _resource(resource_type: str, call: Call, interactions: Sequence[str], refer
         "searchInclude": ["*", *_included(resource_type, call.site)],
         "searchRevInclude": ["*", *referring],
         "searchParam": list(search_parameters(resource_type, call.site)),
+        "operation": _operations(resource_type, call),
     }
+
+
+def _operations(resource_type: str | None, call: Call) -> list[Json]:
+    found = call.operations.of(resource_type)
+    return [{"name": each.code, "definition": each.url(call.base_url)} for each in found]
 
 
 def _included(resource_type: str, site: Site) -> list[str]:

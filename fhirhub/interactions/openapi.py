@@ -12,10 +12,12 @@ from fhirhub.definitions import r4
 from fhirhub.interactions.capabilities import PATCH_FORMATS, search_parameters
 from fhirhub.interactions.compartment import EVERYTHING
 from fhirhub.interactions.explain import EXPLAIN
+from fhirhub.interactions.openapi_operations import invocations
 from fhirhub.interactions.route import ID, MEMBER, TYPE, VERSION, Route
 from fhirhub.interactions.search_contained import CONTAINED, CONTAINED_TYPE
 from fhirhub.interactions.search_system import TYPES
 from fhirhub.model.json import Json
+from fhirhub.operations.registry import Registry
 from fhirhub.search.includes import NAMES as INCLUDES
 from fhirhub.search.result_parameters import NAMES as RESULT_PARAMETERS
 from fhirhub.search.result_parameters import PRESENTATION
@@ -27,8 +29,8 @@ _NAMES: Final = {TYPE: "type", ID: "id", MEMBER: "member", VERSION: "vid"}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
-def openapi(routes: Sequence[Route], site: Site) -> Json:
-    """Return the OpenAPI description of a server that has these routes.
+def openapi(routes: Sequence[Route], site: Site, operations: Registry) -> Json:
+    """Return the OpenAPI description of a server that has these routes and operations.
 
     A route without an id is written once for each resource type, one with an id once for all: so no path is both a
     concrete one and an instance of a template, of which OpenAPI would see the concrete one only.
@@ -39,6 +41,8 @@ def openapi(routes: Sequence[Route], site: Site) -> Json:
         for name in r4().resource_types if by_type else (None,):
             steps = route.path if name is None else (name, *route.path[1:])
             paths[_path(steps)][route.method.lower()] = _operation(route, steps, name, site)
+    for path, methods in invocations(operations):
+        paths[path] |= methods
     return {
         "openapi": "3.1.0",
         "info": {"title": "fhirhub", "summary": "FHIR R4 (4.0.1) RESTful API", "version": __version__},

@@ -5,10 +5,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
+from fhirhub.definitions import r4
 from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.hooks.dispatch import Hooks
 from fhirhub.hooks.plugins import Plugin
@@ -20,10 +21,12 @@ from fhirhub.model.json import Json, decode_trusted
 from fhirhub.model.request import FhirRequest, FhirResponse, Method
 from fhirhub.model.url import parse_query
 from fhirhub.plugin import Hub, Interaction, Query
+from fhirhub.store.values_in_use import one_of_each
 
 FHIR_JSON: Final = "application/fhir+json"
 _SILENT: Final = Hooks((), register(()))
 _NO_SETTINGS: Final[Mapping[str, Any]] = MappingProxyType({})
+_LISTED: Final = frozenset({"token", "string", "reference", "uri"})
 _ABSENT: Final = frozenset({Failure.NOT_FOUND, Failure.DELETED})
 
 
@@ -58,6 +61,10 @@ class PluginHub:
     def base_url(self) -> str:
         return self._call().base_url
 
+    @property
+    def zone(self) -> tzinfo:
+        return self._call().site.zone
+
     def now(self) -> datetime:
         return self._call().now()
 
@@ -74,20 +81,35 @@ class PluginHub:
         asked = _pairs(query)
         if not any(name == "_count" for name, _ in asked):
             asked = (*asked, ("_count", str(self._call().rules.max_count)))
-        return self._pages((resource_type,), asked)
+        return self._pages(_steps(resource_type), asked)
+
+    def page(self, resource_type: str, query: Query = ()) -> Json:
+        return _body(self._ask("GET", _steps(resource_type), query=_pairs(query)))
+
+    def one_of_each(self, resource_type: str, parameter: str) -> Iterator[Json]:
+        call = self._call()
+        in_use = call.find.searches.in_use()
+        for name in (resource_type,) if resource_type else sorted(in_use):
+            _check_listed(name, parameter, call)
+            for logical_id in one_of_each(call.find, name, parameter) if name in in_use else ():
+                resource = self.read(name, logical_id)
+                if resource is not None:
+                    yield resource
 
     def count(self, resource_type: str, query: Query = ()) -> int:
         asked = (*_pairs(query), ("_summary", "count"))
-        return int(_body(self._ask("GET", (resource_type,), query=asked))["total"])
+        return int(_body(self._ask("GET", _steps(resource_type), query=asked))["total"])
 
     def history(self, resource_type: str, logical_id: str) -> Iterator[Json]:
         return self._pages((resource_type, logical_id, "_history"), ())
 
-    def validate(self, resource: Json) -> list[Issue]:
+    def validate(self, resource: Json, logical_id: str | None = None) -> list[Issue]:
         call = self._call()
         resource_type = resource.get("resourceType")
         path = (resource_type if isinstance(resource_type, str) else "",)
-        return call.examine(self._request("POST", path, body=resource), call)
+        if logical_id is None:
+            return call.examine(self._request("POST", path, body=resource), call)
+        return call.examine(self._request("PUT", (*path, logical_id), body=resource), call)
 
     def create(self, resource: Json, if_none_exist: str | None = None) -> Json:
         return self._written(self._ask("POST", _place(resource)[:1], body=resource, if_none_exist=if_none_exist))
@@ -175,6 +197,21 @@ def reader(call: Call, plugin: Plugin, interaction: Interaction) -> PluginHub:
 def hub_for(call: Call, interaction: Interaction, plugin: Plugin | None = None) -> Hub:
     """Return a hub that acts for the agent of a request, within its transaction."""
     return PluginHub(lambda: call, interaction.agent, plugin, request_id=interaction.request_id)
+
+
+def _steps(where: str) -> tuple[str, ...]:
+    return tuple(step for step in where.split("/") if step)
+
+
+def _check_listed(resource_type: str, parameter: str, call: Call) -> None:
+    if not r4().is_resource_type(resource_type):
+        raise FhirError(Failure.UNKNOWN_TYPE, f"{resource_type[:80]!r} is not a resource type of FHIR R4.")
+    found = call.site.parameters.of(resource_type).get(parameter)
+    if found is None or found.type not in _LISTED:
+        said = "is none" if found is None else f"of type {found.type} is none"
+        raise FhirError(
+            Failure.BAD_VALUE, f"{parameter[:80]!r} {said} of {resource_type} whose values an index lists one by one."
+        )
 
 
 def _place(resource: Json) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/http.html#read
 """
 
 from fhirhub.interactions.call import Call
+from fhirhub.interactions.operation_definition import read_definition
 from fhirhub.interactions.response import found, not_found
 from fhirhub.model.request import FhirRequest, FhirResponse
 
@@ -13,5 +14,8 @@ def read(request: FhirRequest, call: Call) -> FhirResponse:
     resource_type, logical_id = request.path
     stored = call.current(resource_type, logical_id)
     if stored is None:
-        raise not_found(resource_type, logical_id)
+        served = read_definition(request, call)
+        if served is None:
+            raise not_found(resource_type, logical_id)
+        return served
     return found(stored, request)

@@ -5,7 +5,7 @@ docs/plugins/README.md; https://hl7.org/fhir/R4/http.html
 
 from typing import Final
 
-from fhirhub.errors import Failure, FhirError, Issue
+from fhirhub.errors import Failure, FhirError, Issue, operation_outcome
 from fhirhub.fhirpath import FhirPathError
 from fhirhub.model.agent import ANONYMOUS, SYSTEM, Agent
 from fhirhub.model.json import Json
@@ -21,9 +21,18 @@ from fhirhub.plugin.contributions import (
     PageRequest,
     PageResponse,
 )
+from fhirhub.plugin.difference import difference
 from fhirhub.plugin.hookspecs import hook
 from fhirhub.plugin.hub import Hub, Query, Reader
-from fhirhub.plugin.knowledge import age_at, convert_quantity, date_range, evaluate, r4_operation
+from fhirhub.plugin.knowledge import (
+    age_at,
+    convert_quantity,
+    date_range,
+    evaluate,
+    r4_compartment,
+    r4_operation,
+    r4_resource_types,
+)
 from fhirhub.plugin.records import Answered, Change, Interaction
 
 API_VERSION: Final = "1.0"
@@ -58,7 +67,11 @@ __all__ = [
     "age_at",
     "convert_quantity",
     "date_range",
+    "difference",
     "evaluate",
     "hook",
+    "operation_outcome",
+    "r4_compartment",
     "r4_operation",
+    "r4_resource_types",
 ]

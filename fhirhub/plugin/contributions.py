@@ -26,8 +26,11 @@ class OperationCall:
         interaction: the request.
         parameters: by name: a value as JSON has it (a text, number, boolean, or the JSON of a data type), a
             resource, a mapping of parts; a list of those where the definition says that there can be several. What
-            was not sent is not there.
+            was not sent is not there. Of a parameter of any type (`*`) the value is a mapping that names the type:
+            `{"valueCode": "final"}`.
         resource_type, logical_id, version_id: what it was invoked on.
+        query: where the operation takes search parameters: all that its definition does not have, as they were sent.
+        cursor: where the operation answers in pages: what the link that was followed has as `_cursor`.
     """
 
     hub: Hub
@@ -36,11 +39,14 @@ class OperationCall:
     resource_type: str | None = None
     logical_id: str | None = None
     version_id: str | None = None
+    query: tuple[tuple[str, str], ...] = ()
+    cursor: str | None = None
 
 
 OperationResult = Json | Mapping[str, Any] | None
 """A resource (with `resourceType`), or values by the name of out parameters, which become Parameters; None: no content.
-"""
+
+A resource that is the only value and is named `return` is the answer itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,19 @@ class Operation:
             `r4_operation("Patient-everything")`.
         run: answers; raises FhirError.
         transactional: whether it may be an entry of a transaction: what it writes is then part of that.
+        search_parameters: whether it takes search parameters besides those of its definition: `OperationCall.query`.
+        pages: whether it answers in pages, whose links have a parameter `_cursor`: `OperationCall.cursor`.
+        of_versions: whether it can be invoked on a version, too, `Patient/1/_history/2/$name`.
+        takes_invalid: whether resources among its parameters are handed over as they were sent, valid or not.
     """
 
     definition: Json
     run: Callable[[OperationCall], OperationResult]
     transactional: bool = False
+    search_parameters: bool = False
+    pages: bool = False
+    of_versions: bool = False
+    takes_invalid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/http.html
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Protocol
 
 from fhirhub.errors import Issue
@@ -35,6 +35,10 @@ class Reader(Protocol):
     def base_url(self) -> str:
         """The public base URL, without a slash at its end."""
 
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of the site: where dates are, and times that name none."""
+
     def now(self) -> datetime:
         """Return the time, in UTC; tests give another clock."""
 
@@ -44,7 +48,33 @@ class Reader(Protocol):
     def search(self, resource_type: str, query: Query = ()) -> Iterator[Json]:
         """Yield all matches, page after page, in the order of the search; what is included comes too.
 
+        Arguments:
+            resource_type: or a compartment, `Patient/1/Observation`, `Patient/1/*`; empty: all types.
+
         Raises FhirError: what a client would be told.
+        """
+
+    def page(self, resource_type: str, query: Query = ()) -> Json:
+        """Return one page of a search: the Bundle that a client would get, with its links.
+
+        The page behind its link `next` is found with the query of that link.
+
+        Arguments:
+            resource_type: as for `search`.
+
+        Raises FhirError: what a client would be told.
+        """
+
+    def one_of_each(self, resource_type: str, parameter: str) -> Iterator[Json]:
+        """Yield resources that have between them every value that is in use; none comes twice.
+
+        What it costs is told by the number of values, and not by that of resources.
+
+        Arguments:
+            resource_type: empty: all types.
+            parameter: a search parameter of type token, string, reference or uri, such as `_tag`.
+
+        Raises FhirError: there is no such parameter, or too many values are in use (2,000 of a type).
         """
 
     def count(self, resource_type: str, query: Query = ()) -> int:
@@ -53,8 +83,12 @@ class Reader(Protocol):
     def history(self, resource_type: str, logical_id: str) -> Iterator[Json]:
         """Yield the versions of a resource, the newest first, deletions left out."""
 
-    def validate(self, resource: Json) -> list[Issue]:
-        """Return what is wrong with a resource, as a write would find it; errors and warnings."""
+    def validate(self, resource: Json, logical_id: str | None = None) -> list[Issue]:
+        """Return what is wrong with a resource, as a write would find it; errors and warnings.
+
+        Arguments:
+            logical_id: of the resource that an update would change; None: a create.
+        """
 
 
 class Hub(Reader, Protocol):

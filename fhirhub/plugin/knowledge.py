@@ -75,11 +75,25 @@ def evaluate(expression: str, resource: Json, variables: Mapping[str, Any] | Non
     return [node.value for node in compiled.evaluate(resource, variables=variables or {})]
 
 
+def r4_compartment(name: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the resource types that can belong to a `Patient`, `Encounter`, ..., and the parameters that say so.
+
+    A type that stands for the owner itself has `{def}` among them. Raises KeyError: there is no such compartment.
+    """
+    return r4().compartments[name].members
+
+
+def r4_resource_types() -> tuple[str, ...]:
+    """Return the names of the resource types of R4."""
+    return r4().resource_types
+
+
 def r4_operation(name: str) -> Json:
     """Return an OperationDefinition of R4 by its id, such as `Patient-everything`. Raises KeyError."""
     found = r4().operations[name]
     return {
         "resourceType": "OperationDefinition",
+        "id": name,
         "url": found.url,
         "name": found.name,
         "status": "active",
@@ -106,4 +120,6 @@ def _parameter(row: OperationParameter) -> Json:
         found["searchType"] = row.search_type
     if row.parts:
         found["part"] = [_parameter(each) for each in row.parts]
+    if row.documentation:
+        found["documentation"] = row.documentation
     return found

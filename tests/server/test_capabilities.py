@@ -12,7 +12,6 @@ import pytest
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from fhirhub.definitions import SearchParameter, r4
-from fhirhub.interactions.routes import ROUTES
 from fhirhub.model.json import Json, encode
 from fhirhub.search.coded import codes
 from fhirhub.validation import validate_resource
@@ -381,13 +380,6 @@ def test_system_level_searches(server: Server, statement: Json) -> None:
         server.ask("POST", "/_search", data={"_type": "Patient,Basic", "_tag": f"{TAG}|system"}),
     ):
         assert {row["resource"]["id"] for row in answer.json()["entry"]} == set(made)
-
-
-def test_every_route_is_claimed(statement: Json, claims: dict[str, Json]) -> None:
-    claimed = {row["code"] for row in statement["rest"][0]["interaction"]}
-    claimed |= {row["code"] for row in claims["Patient"]["interaction"]}
-    # Operations are claimed with their definitions.
-    assert {route.interaction for route in ROUTES} - {"capabilities", "operation"} <= claimed
 
 
 def test_statement_is_asked_for_by_mode(server: Server, refused: Refusal) -> None:

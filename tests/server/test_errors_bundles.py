@@ -56,7 +56,7 @@ WRONG: list[tuple[str, Any, int, str, str]] = [
     ("url with no UTF-8", entry("GET", "Patient/%ff"), 400, "value", "not a valid URL"),
     ("url of an unknown type", entry(url="Patientt"), 404, "not-supported", "Did you mean Patient?"),
     ("url with an unknown parameter", entry("GET", "Patient?nam=a"), 400, "not-supported", "Did you mean name?"),
-    ("url of an operation", entry("GET", "Patient/$everything"), 404, "not-supported", "$everything"),
+    ("url of an operation", entry("GET", "Patient/$graphql"), 404, "not-supported", "$graphql"),
     ("url of what is not there", entry("GET", "Patient/nope"), 404, "not-found", "'nope'"),
     ("HEAD of what is not there", entry("HEAD", "Patient/nope"), 404, "not-found", "'nope'"),
     ("operator in a search", entry("GET", "Patient?_id[$ne]=1"), 400, "not-supported", "_id[$ne]"),

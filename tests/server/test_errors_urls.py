@@ -53,7 +53,7 @@ PATHS = [
     Wrong("/Patient/a%20b", 400, "value", "'a b' cannot be an id"),
     Wrong("/Patient/%C3%A9", 400, "value", "'é' cannot be an id"),
     Wrong("/Patient/$where", 404, "not-supported", "no operation $where"),
-    Wrong("/Patient/1/$everything", 404, "not-supported", "no operation $everything"),
+    Wrong("/Patient/1/$graphql", 404, "not-supported", "no operation $graphql"),
     Wrong("/Patient/a%0D%0ASet-Cookie:%20a=b", 400, "value", "cannot be an id"),
     Wrong("/Patient/%zz", 400, "value", "'%zz' cannot be an id"),
     Wrong("/Patient/%", 400, "value", "'%' cannot be an id"),
