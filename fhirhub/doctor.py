@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module, metadata, resources
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 from fhirhub.settings import ConfigurationError, Settings, listen_refusal
 from fhirhub.store.embedded import MongodNotFound, find_mongod
@@ -78,6 +79,10 @@ def _python(version: tuple[int, ...]) -> Finding:
     )
 
 
+_MODULES: Final = MappingProxyType({"pyyaml": "yaml"})
+"""Packages whose module has another name."""
+
+
 def _packages() -> Finding:
     remedy = "make install"
     try:
@@ -87,7 +92,7 @@ def _packages() -> Finding:
     missing = []
     for name in _names(required):
         try:
-            import_module(name.replace("-", "_"))
+            import_module(_MODULES.get(name, name.replace("-", "_")))
         except ImportError as error:
             missing.append(f"{name} ({error})")
     if not missing:

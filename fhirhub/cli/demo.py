@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -25,9 +26,11 @@ from fhirhub.hooks.discovery import bundled
 from fhirhub.http.xml import from_xml
 from fhirhub.hub import Hub, open_hub
 from fhirhub.loading import Block, Job, chunked, load
-from fhirhub.model.json import encode
+from fhirhub.model.agent import SYSTEM
+from fhirhub.model.json import Json, encode
 from fhirhub.search.filter import All
 from fhirhub.settings import ConfigurationError, Settings
+from fhirhub.worker.drain import drain
 
 INTERRUPTED: Final = 130
 _EVERYONE: Final = Example("", "three of the people", "Patient?_count=3&_pretty=true")
@@ -54,9 +57,14 @@ def run(settings: Settings, namespace: argparse.Namespace) -> int:
         if missing and (status := _load(open_target, missing, patients, years)):
             return status
         with closing(open_hub(ready)) as hub:
-            counts = counts_by_type(hub)
+            if missing:
+                sys.stderr.write("fhirhub: telling the plugins of it.\n")
+            hub.start()
+            # A worker would, too; but what plugins make of the population is to be there when the server is.
+            drain(hub)
+            counts, tags = counts_by_type(hub), counts_by_tag(hub)
         examples = (_EVERYONE, *chosen_examples(patients, years=years))
-        return serve_until_stopped(ready, listener, on_ready=partial(_welcome, counts, examples))
+        return serve_until_stopped(ready, listener, on_ready=partial(_welcome, counts, tags, examples))
 
 
 def missing_people(hub: Hub, patients: int, years: int) -> frozenset[int]:
@@ -83,6 +91,18 @@ def counts_by_type(hub: Hub) -> dict[str, int]:
     """Return how many resources of each type the database holds, the most frequent first."""
     counts = {name: hub.call.find.count(name, All()) for name in hub.database.collections.in_use()}
     return dict(sorted(((name, count) for name, count in counts.items() if count), key=lambda row: (-row[1], row[0])))
+
+
+def counts_by_tag(hub: Hub) -> dict[str, int]:
+    """Return how many people have each Flag that is active, the most frequent first."""
+    flags = hub.hub_for(SYSTEM).search("Flag")
+    counts = Counter(_name_of(flag["code"]) for flag in flags if flag["status"] == "active")
+    return dict(sorted(counts.items(), key=lambda row: (-row[1], row[0])))
+
+
+def _name_of(concept: Json) -> str:
+    displayed = (coding["display"] for coding in concept.get("coding", ()) if "display" in coding)
+    return " · ".join(dict.fromkeys([*([concept["text"]] if "text" in concept else []), *displayed]))
 
 
 def _refuse_mixing(hub: Hub, settings: Settings) -> None:
@@ -115,10 +135,13 @@ def _blocks(missing: frozenset[int], patients: int, years: int) -> Iterator[Bloc
             yield Block(f"demo record {number}", encode(bundle), "json", weight=1, leads=number == 0)
 
 
-def _welcome(counts: Mapping[str, int], examples: tuple[Example, ...], url: str) -> None:
+def _welcome(counts: Mapping[str, int], tags: Mapping[str, int], examples: tuple[Example, ...], url: str) -> None:
     lines = [f"fhirhub ready at {url}", ""]
     width = max(map(len, counts), default=0)
     lines += [f"  {name:{width}}  {count:>7,}" for name, count in counts.items()]
+    if tags:
+        lines += ["", "Tags that plugins have set (Flags), and how many people have them:"]
+        lines += [f"  {count:>7,}  {name}" for name, count in tags.items()]
     lines += ["", "Try in another terminal (Ctrl-C here ends everything):"]
     for example in examples:
         lines += ["", f"  # {example.title}", f"  curl {quote(f'{url}/{example.path}')}"]

@@ -85,17 +85,18 @@ def _bundled() -> Iterator[Found]:
 
 
 def _bundled_folder() -> Path | None:
-    """The folder of the bundled plugins: an installed package, or `plugins/` beside this one in a working copy."""
-    spec = sys.modules[BUNDLED].__spec__ if BUNDLED in sys.modules else find_spec(BUNDLED)
-    if spec is not None and spec.submodule_search_locations:
-        return Path(next(iter(spec.submodule_search_locations)))
+    """The folder of the bundled plugins: `plugins/` beside this one in a working copy, else an installed package."""
     project = Path(fhirhub.__file__).parents[1]
     folder = project / "plugins"
-    # A folder of that name in site-packages is somebody else's.
-    if not folder.is_dir() or not (project / "pyproject.toml").is_file():
+    # A folder of that name in site-packages is somebody else's. A working copy comes first: what an editable install
+    # has put beside it is a copy of that day.
+    if folder.is_dir() and (project / "pyproject.toml").is_file():
+        _make_importable(folder, BUNDLED)
+        return folder
+    spec = find_spec(BUNDLED)
+    if spec is None or not spec.submodule_search_locations:
         return None
-    _make_importable(folder, BUNDLED)
-    return folder
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _in_folder(folder: Path) -> Iterator[Found]:

@@ -76,11 +76,16 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-def server(fhirhub_mongodb: str, clock: Clock, plugins: Sequence[str], settings: dict[str, Any]) -> Iterator[Server]:
-    """The server itself, started: what `hub` and `drain` work on. Not a part of the API of plugins."""
+def server_settings(fhirhub_mongodb: str, plugins: Sequence[str], settings: dict[str, Any]) -> Settings:
+    """All settings of the server of the test: with a database of its own, `mongodb_uri` and `database`."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    chosen = Settings(mongodb_uri=fhirhub_mongodb, database=name, plugins=tuple(plugins), **settings)
-    opened = open_hub(chosen, now=clock)
+    return Settings(mongodb_uri=fhirhub_mongodb, database=name, plugins=tuple(plugins), **settings)
+
+
+@pytest.fixture
+def server(server_settings: Settings, clock: Clock) -> Iterator[Server]:
+    """The server itself, started: what `hub` and `drain` work on. Not a part of the API of plugins."""
+    opened = open_hub(server_settings, now=clock)
     try:
         opened.start()
         yield opened

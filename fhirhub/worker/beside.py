@@ -20,6 +20,7 @@ from fhirhub.worker.process import run_worker
 STOP_SECONDS: Final = 20.0
 """How long what was begun may take to end after the worker was told to stop."""
 
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _YOUNG_SECONDS: Final = 5.0
 _LONGEST_PAUSE: Final = 30.0
 
@@ -43,6 +44,8 @@ class WorkerBeside:
             self._thread.join()
 
     def _watch(self) -> None:
+        # The worker inherits it: what comes before it has said what to do about a signal waits until then.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pause = 1.0
         while not self._stop.is_set():
             began = time.monotonic()
@@ -68,6 +71,7 @@ def run_beside(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     # Ctrl-C reaches all processes of a terminal: the one that watches says when.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     threading.Thread(target=_end_with_parent, args=(stop,), name="parent watch", daemon=True).start()
     try:
         run_worker(settings, stop)

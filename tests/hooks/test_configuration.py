@@ -112,10 +112,12 @@ def test_a_plugin_without_a_schema_takes_no_settings(site: Path) -> None:
 
 
 def test_settings_of_plugins_that_do_not_exist_are_refused(site: Path) -> None:
-    assert refusal(site, "[plugin.mime]\nx = 1\n", FHIRHUB_PLUGIN_MINNE_DAYS="1") == [
-        "plugin.mime: there is no plugin of that name. Did you mean mine or mine_too?",
-        "FHIRHUB_PLUGIN_MINNE_DAYS: it names no plugin. Did you mean FHIRHUB_PLUGIN_MINE or FHIRHUB_PLUGIN_MINE_TOO?",
-    ]
+    table, variable = refusal(site, "[plugin.mime]\nx = 1\n", FHIRHUB_PLUGIN_MINNE_DAYS="1")
+    assert table == "plugin.mime: there is no plugin of that name. Did you mean mine or mine_too?"
+    # Behind these the bundled plugins can follow.
+    assert variable.startswith(
+        "FHIRHUB_PLUGIN_MINNE_DAYS: it names no plugin. Did you mean FHIRHUB_PLUGIN_MINE or FHIRHUB_PLUGIN_MINE_TOO"
+    )
 
 
 def test_settings_of_a_plugin_that_is_not_enabled_may_stay(site: Path) -> None:
