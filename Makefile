@@ -12,7 +12,7 @@ CODE := fhirhub tests bench $(patsubst %/__init__.py,%,$(wildcard plugins/*/__in
 COMPILE := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help install demo test lint bench bench-search crash docs lock clean
+.PHONY: help install demo test lint bench bench-search bench-tagging crash docs lock clean
 
 help:
 	@echo "make demo     the server on http://127.0.0.1:8080/fhir with demo data (options: make demo ARGS='--port 8081')"
@@ -22,6 +22,7 @@ help:
 	@echo "make docs     the tests that hold the documentation to the code"
 	@echo "make bench    the measurements of docs/performance.md"
 	@echo "make bench-search   searches over 10,000 to 1,000,000 Observations (ARGS='--sizes 10000')"
+	@echo "make bench-tagging  Observations through tagging, and what hooks cost a create"
 	@echo "make crash    kill processes under load, CRASH_ROUNDS times (200)"
 	@echo "make lock     renew the lock files in requirements/"
 	@echo "make clean    remove $(VENV) and caches; data stays"
@@ -44,6 +45,9 @@ bench: $(VENV)/.dev
 
 bench-search: $(VENV)/.dev
 	$(BIN)/python -m bench.search $(ARGS)
+
+bench-tagging: $(VENV)/.dev
+	$(BIN)/python -m bench.tagging $(ARGS)
 
 crash: export FHIRHUB_CRASH_ROUNDS = $(or $(CRASH_ROUNDS),200)
 crash: $(VENV)/.dev

@@ -22,6 +22,7 @@ from fhirhub.operations.registry import Registry
 from fhirhub.search.site import Site
 from fhirhub.settings import ConfigurationError, Settings, zone_of
 from fhirhub.store.database import Database, open_database
+from fhirhub.store.failures import DATABASE_ERRORS
 from fhirhub.store.parameter_failures import Failures
 from fhirhub.store.reindex import Pace, Reindexer
 from fhirhub.store.terminology import StoredTerminology
@@ -108,7 +109,7 @@ def open_hub(
     """
     if settings.mongodb_uri is None:
         raise ConfigurationError("No database: set FHIRHUB_MONGODB_URI, or start the embedded mongod first.")
-    hooks = load(settings, builtin=BUILTIN)
+    hooks = load(settings, builtin=BUILTIN, passing=DATABASE_ERRORS)
     operations = Registry(
         (plugin.name, operation)
         for plugin, found in hooks.call("fhirhub_register_operations")

@@ -22,6 +22,8 @@ from pymongo.errors import (
 
 from fhirhub.errors import Failure, FhirError
 
+DATABASE_ERRORS: Final = (PyMongoError,)
+"""What a hook that reads must let pass: a transaction that meets another one begins anew because of it."""
 RETRY_AFTER: Final = {"Retry-After": "5"}
 
 _MAX_TIME_EXPIRED: Final = 50

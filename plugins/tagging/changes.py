@@ -52,10 +52,10 @@ def triggered(change: Change, hub: Reader, rules: Iterable[Rule]) -> tuple[Rule,
     if change.resource_type == "Observation":
         seen = versions(change, hub)
         codes = {code for row in seen for part in (row, *row.get("component", ())) for code in codes_of(part)}
-        found = [rule for rule in rules if not codes.isdisjoint(rule.codes())]
+        found = [rule for rule in rules if not codes.isdisjoint(rule.codes)]
     else:
         found = []
-    found += [rule for rule in rules if change.resource_type in rule.searched_types()]
+    found += [rule for rule in rules if change.resource_type in rule.searched_types]
     groups = {rule.group for rule in found if rule.group}
     return tuple(rule for rule in rules if rule in found or rule.group in groups)
 

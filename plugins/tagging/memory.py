@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
 
-_PATIENTS: Final = 512
+_PATIENTS: Final = 4096
 _STRIPES: Final = 64
 
 

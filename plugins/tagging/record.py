@@ -187,7 +187,7 @@ def read_record(
     subject = ",".join(patients)
     versions: dict[str, int] = {}
     observations: dict[tuple[str, str], list[Json]] = {}
-    wanted = sorted(frozenset[tuple[str, str]]().union(*(rule.codes() for rule in rules)))
+    wanted = sorted(frozenset[tuple[str, str]]().union(*(rule.codes for rule in rules)))
     if patient is not None and wanted:
         codes = ",".join(f"{system}|{code}" for system, code in wanted)
         query = (("subject", subject), ("combo-code", codes), ("_sort", "-date"))

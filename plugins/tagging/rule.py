@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Final, Literal
 
 from .expression import Expression
@@ -64,7 +65,7 @@ class Found:
 Input = Latest | Exists | Found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One rule; the README says what each part means.
 
@@ -91,10 +92,12 @@ class Rule:
     priority: int = 0
     urgency: Literal["routine", "urgent", "stat"] = "routine"
 
+    @cached_property
     def codes(self) -> frozenset[tuple[str, str]]:
         """System and code of all Observations that it looks at."""
         return frozenset(code for each in self.inputs.values() if isinstance(each, Latest) for code in each.codes)
 
+    @cached_property
     def searched_types(self) -> frozenset[str]:
         """The types that it searches besides Observations of its codes."""
         return frozenset(each.resource_type for each in self.inputs.values() if not isinstance(each, Latest))
