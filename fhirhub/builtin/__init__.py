@@ -5,12 +5,15 @@ https://hl7.org/fhir/R4/operations.html
 
 from typing import Any, Final
 
-from fhirhub.builtin import diff, everything, meta, validate
+from fhirhub.builtin import diff, document, everything, lastn, meta, stats, validate
 
 BUILTIN: Final[tuple[tuple[str, Any], ...]] = (
     ("meta", meta),
     ("validate", validate),
     ("everything", everything),
     ("diff", diff),
+    ("lastn", lastn),
+    ("stats", stats),
+    ("document", document),
 )
 """Names and modules."""

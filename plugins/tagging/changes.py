@@ -36,13 +36,15 @@ def hear(change: Change, hub: Hub) -> None:
     rules = triggered(change, hub, settings.rules)
     if not rules:
         return
-    named = concerned(change, hub)
-    for patient in dict.fromkeys((*named, *(survivor(each, hub) for each in named))):
-        with settings.memory.turn(patient):
-            if settings.memory.has_seen(patient, change.reference, change.version):
-                continue
-            # The second event in a short time is seldom the last: then all rules at once.
-            tag(patient, hub, settings.rules if settings.memory.knows(patient) else rules)
+    for named in concerned(change, hub):
+        if settings.memory.has_seen(named, change.reference, change.version):
+            continue
+        for patient in dict.fromkeys((named, survivor(named, hub))):
+            with settings.memory.turn(patient):
+                # Another thread may just have done it.
+                if not settings.memory.has_seen(patient, change.reference, change.version):
+                    # The second event in a short time is seldom the last: then all rules at once.
+                    tag(patient, hub, settings.rules if settings.memory.knows(patient) else rules)
 
 
 def triggered(change: Change, hub: Reader, rules: Iterable[Rule]) -> tuple[Rule, ...]:
