@@ -133,6 +133,7 @@ def _groups(observations: Iterable[Json], hub: Hub) -> Iterable[list[Json]]:
     for each in observations:
         subject = _subject(each, hub)
         first, *others = ((subject, *code) for code in _codes(each))
+        other: Hashable
         for other in others:
             same[_leader(same, other)] = _leader(same, first)
         firsts.append((each, first))
