@@ -132,11 +132,10 @@ def _groups(observations: Iterable[Json], hub: Hub) -> Iterable[list[Json]]:
     firsts: list[tuple[Json, Hashable]] = []
     for each in observations:
         subject = _subject(each, hub)
-        first, *others = ((subject, *code) for code in _codes(each))
-        other: Hashable
-        for other in others:
-            same[_leader(same, other)] = _leader(same, first)
-        firsts.append((each, first))
+        keys: list[Hashable] = [(subject, *code) for code in _codes(each)]
+        for other in keys[1:]:
+            same[_leader(same, other)] = _leader(same, keys[0])
+        firsts.append((each, keys[0]))
     groups: dict[Hashable, list[Json]] = defaultdict(list)
     for each, first in firsts:
         groups[_leader(same, first)].append(each)
