@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from fhirhub.hooks.contract import broken as broken_contract
 from fhirhub.hub import Hub as Server
 from fhirhub.hub import open_hub
 from fhirhub.model.agent import ANONYMOUS
@@ -21,6 +22,8 @@ from fhirhub.plugin import Hub
 from fhirhub.settings import Settings
 from fhirhub.store.embedded import find_mongod, start
 from fhirhub.worker.drain import drain as drain_server
+
+__all__ = ["NOW", "Clock", "broken_contract", "observation", "patient"]
 
 NOW: Final = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
 """Where the clock of a test stands at its beginning."""
