@@ -169,17 +169,22 @@ def test_worker_that_stood_still_changes_nothing_any_more(mongodb_uri: str) -> N
 
 
 def test_heartbeat_keeps_a_long_run(mongodb_uri: str) -> None:
+    begun = threading.Event()
+
     def work(run: JobRun) -> str:
-        time.sleep(1.2)
+        begun.set()
+        time.sleep(4.5)
         run.progress(1.0, "")
         return "mine"
 
     with world_on(mongodb_uri, Plugin("p", jobs=(Job("work", work),))) as world:
         number = world.database.jobs.schedule("p", "work", {})
-        thread = threading.Thread(target=runner(world, lease_seconds=0.4).step)
+        # Long enough to outlast a machine that stands still for a moment, and twice as short as the run.
+        thread = threading.Thread(target=runner(world, lease_seconds=2.0).step)
         thread.start()
+        assert begun.wait(30)
         while thread.is_alive():
-            assert world.database.jobs.begin(KNOWN, "thief", 10) is None or not thread.is_alive()
+            assert world.database.jobs.begin(KNOWN, "thief", 10) is None
             time.sleep(0.05)
         run = world.database.jobs.run(number)
         assert run is not None
