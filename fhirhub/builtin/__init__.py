@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/operations.html
 
 from typing import Any, Final
 
-from fhirhub.builtin import diff, document, everything, lastn, meta, stats, validate
+from fhirhub.builtin import diff, document, everything, lastn, match, meta, stats, validate
 
 BUILTIN: Final[tuple[tuple[str, Any], ...]] = (
     ("meta", meta),
@@ -15,5 +15,6 @@ BUILTIN: Final[tuple[tuple[str, Any], ...]] = (
     ("lastn", lastn),
     ("stats", stats),
     ("document", document),
+    ("match", match),
 )
 """Names and modules."""
