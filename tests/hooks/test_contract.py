@@ -70,9 +70,7 @@ def _write(name: str, text: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_text(text)
 
 
-LONG = (
-    "from fhirhub.plugin import hook\n\n@hook\ndef fhirhub_shutdown():\n    a = 1\n    b = 2\n    c = 3\n    d = 4"
-)
+LONG = "from fhirhub.plugin import hook\n\n@hook\ndef fhirhub_shutdown():\n    a = 1\n    b = 2\n    c = 3\n    d = 4"
 
 
 @pytest.mark.parametrize(
