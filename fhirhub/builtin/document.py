@@ -38,6 +38,8 @@ def document(call: OperationCall) -> OperationResult:
     hub = call.hub
     if "graph" in call.parameters:
         raise FhirError(Failure.NOT_SUPPORTED, "$document takes no graph here.", expression=["http.graph"])
+    if call.logical_id is not None and "id" in call.parameters:
+        raise FhirError(Failure.INVALID, "The URL names the Composition already.", expression=["http.id"])
     composition = hub.read("Composition", call.logical_id or _named(call), call.version_id)
     if composition is None:
         raise FhirError(Failure.NOT_FOUND, "There is no such Composition.", expression=["http.id"])

@@ -33,6 +33,8 @@ _UCUM: Final = "http://unitsofmeasure.org"
 _COUNTS: Final = ("count", "total-count")
 _UNITLESS: Final = ("skew", "kurtosis")
 _DIGITS: Final = 12
+_MAGNITUDE: Final = 60
+"""Powers of ten, up and down, that numbers can have."""
 
 
 @hook
@@ -75,8 +77,6 @@ def stats(call: OperationCall) -> OperationResult:
         made["source"] = list(unique.values())[: None if limit is None else int(limit)]
         if not made["source"]:
             del made["source"]
-    elif "limit" in given:
-        raise _bad("limit", "it limits what `include` asks for, which is not asked for.")
     return made
 
 
@@ -94,13 +94,9 @@ def _codings(call: OperationCall) -> list[Json]:
 
 def _period(call: OperationCall) -> Json | None:
     given = call.parameters
-    if "duration" in given and "period" in given:
-        raise _bad("period", "with a duration it says the same twice.")
-    if "period" in given:
-        found: Json = given["period"]
-        return found
     if "duration" not in given:
-        return None
+        found: Json | None = given.get("period")
+        return found
     hours = Decimal(given["duration"])
     if not 0 < hours <= 10_000_000:
         raise _bad("duration", "it is a number of hours above 0.", Failure.BAD_VALUE)
@@ -109,8 +105,9 @@ def _period(call: OperationCall) -> Json | None:
 
 
 def _gathered(call: OperationCall, coding: Json, period: Json | None) -> _Gathered:
-    token = f"{coding['system']}|{coding['code']}" if "system" in coding else coding["code"]
-    query = [("subject", call.parameters["subject"]), ("combo-code", token)]
+    token = "|".join(_escaped(coding[key]) for key in ("system", "code") if key in coding)
+    # One subject: a comma would make two people of it, and one figure of theirs.
+    query = [("subject", _escaped(call.parameters["subject"])), ("combo-code", token)]
     # What was not done, or was an error, is no measurement.
     query.append(("status:not", "entered-in-error,cancelled,registered"))
     for end, prefix in (("start", "ge"), ("end", "le")):
@@ -146,6 +143,8 @@ def _measured(observation: Json, coding: Json, left_out: Counter[str]) -> tuple[
             left_out[f"with {quantity['comparator']}, which is no number to calculate with"] += 1
         elif at is None:
             left_out["without a time"] += 1
+        elif number and abs(Decimal(number).adjusted()) > _MAGNITUDE:
+            left_out["of no magnitude that is measured"] += 1
         else:
             unit = quantity.get("code") if quantity.get("system") == _UCUM else quantity.get("unit")
             return at, Decimal(number), unit or ""
@@ -201,7 +200,7 @@ def _quantity(code: str, value: Decimal, unit: str) -> Json:
         return {**found, "system": _UCUM, "code": "1"}
     if not unit:
         return found
-    written = {"variance": f"({unit})2", "regression": f"({unit})/d"}.get(code, unit)
+    written = {"variance": f"{unit}.{unit}", "regression": f"{unit}/d"}.get(code, unit)
     return {**found, "unit": written, "system": _UCUM, "code": written}
 
 
@@ -211,12 +210,17 @@ def _rounded(value: Decimal) -> Decimal:
         return Decimal(0)
     rounded = round(value, _DIGITS - value.adjusted() - 1)
     whole = rounded.to_integral_value()
-    return whole.quantize(Decimal(1)) if rounded == whole else rounded.normalize()
+    return whole.quantize(Decimal(1)) if rounded == whole and whole.adjusted() < _DIGITS else rounded.normalize()
 
 
 def _reference(call: OperationCall) -> str:
     subject = str(call.parameters["subject"])
     return subject if "/" in subject else f"Patient/{subject}"
+
+
+def _escaped(text: str) -> str:
+    """https://hl7.org/fhir/R4/search.html#escaping"""
+    return "".join(f"\\{each}" if each in "\\,|$" else each for each in text)
 
 
 def _text(at: datetime) -> str:

@@ -83,7 +83,7 @@ def test_units_are_those_of_the_values(hub: HubClient) -> None:
     assert values(answer) == {"average": 3, "count": 3, "total-count": 6, "variance": 4}
     statistics = answer["parameter"][0]["resource"]
     assert statistics["component"][0]["valueQuantity"]["code"] == "mmol/L"
-    assert statistics["component"][3]["valueQuantity"]["code"] == "(mmol/L)2"
+    assert statistics["component"][3]["valueQuantity"]["code"] == "mmol/L.mmol/L"
     (note,) = statistics["note"]
     assert "1 Observations left out: in mg/dL, which cannot be converted to mmol/L" in note["text"]
     assert "1 Observations left out: with <" in note["text"]
@@ -121,6 +121,23 @@ def test_period_components_and_sources(hub: HubClient) -> None:
     assert [row["effectiveDateTime"] for row in sources] == ["2024-03-01"]
 
 
+def test_two_subjects_are_not_one(hub: HubClient) -> None:
+    one, two = somebody(hub), somebody(hub)
+    store(hub, one, ("2024-01-01", "1"))
+    store(hub, two, ("2024-01-01", "3"))
+    answer = hub.get(f"Observation/$stats?subject={one},{two}&code={CODE}&statistic=count")
+    assert answer.status == 400 or values(answer.resource) == {"count": 0}
+
+
+def test_numbers_of_no_magnitude_are_left_out(hub: HubClient) -> None:
+    who = somebody(hub)
+    store(hub, who, *(("2024-01-01", number) for number in ("120", "1E+200", "1E-200", "1E+55")))
+    answer = asked(hub, who, *OF_VALUES, "count")
+    assert values(answer)["count"] == 2
+    assert values(answer)["maximum"] == Decimal("1E+55")
+    assert "2 Observations left out: of no magnitude" in answer["parameter"][0]["resource"]["note"][0]["text"]
+
+
 @pytest.mark.parametrize(
     ("query", "says"),
     [
@@ -130,7 +147,6 @@ def test_period_components_and_sources(hub: HubClient) -> None:
         ("subject=Patient/1&code=1&statistic=mean", "average"),
         ("subject=Patient/1&code=1&statistic=average&duration=-1", "duration"),
         ("subject=Patient/1&code=1&statistic=average&duration=1e400", "duration"),
-        ("subject=Patient/1&code=1&statistic=average&limit=2", "limit"),
         ("subject=Patient/1,2&code=1|&statistic=average&colour=1", "colour"),
     ],
 )

@@ -1,1 +1,3 @@
+"""The kit for tests of plugins."""
+
 pytest_plugins = ["fhirhub.plugin.testing"]

@@ -1,3 +1,5 @@
+"""Beds, cleaning and census on a server with this plugin alone."""
+
 from collections.abc import Callable, Sequence
 
 import pytest
