@@ -1,7 +1,7 @@
 """`Patient/[id]/$evaluate-tags`: what every rule says of a patient and why, now or as of a day, written or not."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any, Final
 
@@ -74,7 +74,7 @@ def _run(settings: Settings, call: OperationCall) -> Any:
             raise FhirError(Failure.INVALID, f"There is no rule {', '.join(unknown)}.", expression=["http.rule"])
         groups = {rule.group for rule in rules if rule.id in chosen and rule.group}
         rules = tuple(rule for rule in rules if rule.id in chosen or rule.group in groups)
-    as_of = _end_of(given["as-of"]) if "as-of" in given else hub.now()
+    as_of = _end_of(given["as-of"], hub.zone) if "as-of" in given else hub.now()
     outcomes, decisions, _ = decide(patient, hub, rules, as_of)
     if decisions and "as-of" not in given and not given.get("dryRun", False):
         outcomes = tag(patient, hub, rules)
@@ -84,8 +84,8 @@ def _run(settings: Settings, call: OperationCall) -> Any:
     }
 
 
-def _end_of(day: str) -> datetime:
-    found = date_range(day)
+def _end_of(day: str, zone: tzinfo) -> datetime:
+    found = date_range(day, zone)
     if found is None:
         raise FhirError(Failure.INVALID, f"{day!r} is no date.", expression=["http.as-of"])
     return min(found[1] - timedelta(microseconds=1), datetime.max.replace(tzinfo=UTC))

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/observation.html
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
@@ -32,6 +32,8 @@ class Record:
         observations: by system and code, of the Observation or a component.
         found: what searches of rules found, by type and query, newest first.
         versions: of all that was read, by reference.
+        site_ranges: reference ranges of the site, by LOINC code.
+        zone: of the site.
     """
 
     patient: Json | None
@@ -39,6 +41,7 @@ class Record:
     found: Mapping[tuple[str, str], list[Json]] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
     site_ranges: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    zone: tzinfo = UTC
 
     @cached_property
     def sex(self) -> str | None:
@@ -49,7 +52,7 @@ class Record:
     def age(self, at: datetime) -> int | None:
         """Return full years of age."""
         birth_date = (self.patient or {}).get("birthDate")
-        return age_at(birth_date, at.date()) if birth_date else None
+        return age_at(birth_date, at.astimezone(self.zone).date()) if birth_date else None
 
     def value(self, name: Input, as_of: datetime) -> Series | Codes | bool | None:
         """Return what an input finds, as of a time; None: unknown."""
@@ -85,7 +88,7 @@ class Record:
 
     def _values(self, latest: Latest) -> Iterator[tuple[Any, Value]]:
         for observation, part, code in self._parts(latest):
-            moment = moment_of(observation)
+            moment = moment_of(observation, self.zone)
             quantity = part.get("valueQuantity")
             if moment is None or not quantity or "value" not in quantity:
                 continue
@@ -123,7 +126,7 @@ class Record:
     def _coded_rows(self, latest: Latest) -> list[tuple[datetime, Codes]]:
         rows = []
         for observation, part, _ in self._parts(latest):
-            moment, concept = moment_of(observation), part.get("valueCodeableConcept")
+            moment, concept = moment_of(observation, self.zone), part.get("valueCodeableConcept")
             if moment is not None and concept:
                 codings = concept.get("coding", ())
                 codes = frozenset(coding["code"] for coding in codings if "code" in coding)
@@ -139,7 +142,7 @@ class Record:
         rows = []
         for resource in self.found.get((wanted.resource_type, wanted.query), ()):
             dates = evaluate(wanted.date, resource)
-            moment = date_range(str(dates[0])) if dates else None
+            moment = date_range(str(dates[0]), self.zone) if dates else None
             if moment is not None:
                 rows.append((moment[0], resource))
         return sorted(rows, key=lambda row: row[0])
@@ -152,7 +155,7 @@ class Record:
         values = evaluate(wanted.path, resource)
         if not values:
             return None
-        value, day, source = values[0], at.date().isoformat(), versioned(resource)
+        value, day, source = values[0], at.astimezone(self.zone).date().isoformat(), versioned(resource)
         if isinstance(value, bool):
             return value
         if isinstance(value, int | Decimal):
@@ -201,7 +204,7 @@ def read_record(
         if patient is not None and wish not in found:
             found[wish] = list(islice(reader.search(each.resource_type, search_of(each, subject)), _MOST))
             versions |= {f"{row['resourceType']}/{row['id']}": int(row["meta"]["versionId"]) for row in found[wish]}
-    return Record(patient, observations, found, versions, site_ranges)
+    return Record(patient, observations, found, versions, site_ranges, reader.zone)
 
 
 def codes_of(part: Json) -> set[tuple[str, str]]:
@@ -210,8 +213,12 @@ def codes_of(part: Json) -> set[tuple[str, str]]:
     return {(row.get("system", ""), row["code"]) for row in codings if "code" in row}
 
 
-def moment_of(observation: Json) -> tuple[datetime, str] | None:
-    """When an Observation was true of the patient, and as it is written; None: it does not say."""
+def moment_of(observation: Json, zone: tzinfo) -> tuple[datetime, str] | None:
+    """When an Observation was true of the patient, and as it is written; None: it does not say.
+
+    Arguments:
+        zone: where days begin that are written without one.
+    """
     period = observation.get("effectivePeriod", {})
     for text in (
         observation.get("effectiveDateTime"),
@@ -219,7 +226,7 @@ def moment_of(observation: Json) -> tuple[datetime, str] | None:
         period.get("end") or period.get("start"),
         observation.get("issued"),
     ):
-        if text and (found := date_range(text)) is not None:
+        if text and (found := date_range(text, zone)) is not None:
             return found[0], text
     return None
 
