@@ -14,7 +14,7 @@ from fhirhub.plugin import Change, Failure, FhirError, Hub, Json, Reader
 from .evaluation import Outcome, evaluate_rules
 from .flags import cleared_flag, flag_id, is_same, is_to_be_left, provenance, wanted_flag
 from .patients import concerned, merged, survivor, versions
-from .record import codes_of, read_record
+from .record import Record, codes_of, read_record
 from .rule import Rule
 from .settings import Settings
 
@@ -72,15 +72,15 @@ def tag(patient: str, hub: Hub, rules: Iterable[Rule]) -> list[Outcome]:
         if not decisions:
             settings.memory.note(patient, seen if len(rules) == len(settings.rules) else {})
             return outcomes
+        # Before they are written: who dies in between has them made anew once too often, and not once too seldom.
+        for code in {each.outcome.rule.tag for each in decisions}:
+            at = hub.now() + timedelta(seconds=settings.cohort_delay)
+            hub.schedule("cohort", {"tag": code}, key=code, at=at)
         try:
             _write(decisions, hub)
         except FhirError as error:
             if error.failure not in (Failure.CONFLICT, Failure.PRECONDITION_FAILED):
                 raise
-            continue
-        for tag in {each.outcome.rule.tag for each in decisions}:
-            at = hub.now() + timedelta(seconds=settings.cohort_delay)
-            hub.schedule("cohort", {"tag": tag}, key=tag, at=at)
     raise FhirError(Failure.CONFLICT, f"The tags of {patient} change as fast as they are written.")
 
 
@@ -91,7 +91,7 @@ def decide(
     settings: Settings = hub.settings
     if survivor(patient, hub) != patient:
         # Another record stands in this one's place, and has its tags.
-        record = read_record(hub, (patient,), (), settings.site_ranges)
+        record = Record(None, {})
     else:
         record = read_record(hub, merged(patient, hub), rules, settings.site_ranges)
     outcomes = evaluate_rules(rules, record, as_of)

@@ -63,7 +63,7 @@ class SettingsSchema(Schema):
     )
     cohort_delay = fields.Float(
         load_default=5.0,
-        validate=validate.Range(min=0, max=3600),
+        validate=validate.Range(min=1, max=3600),
         metadata={"description": "Seconds in which changes of a tag are gathered before its Group is made anew."},
     )
     cohort_limit = fields.Integer(

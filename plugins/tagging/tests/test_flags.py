@@ -175,6 +175,15 @@ def test_merged_patients_have_the_tags_of_one(hub: Hub, drain: Drain, tags: Tags
     assert (set(tags(kept)), set(tags(gone))) == ({"overweight"}, {"ifg"})
 
 
+def test_replaced_record_has_no_tags_of_what_is_missing(hub: Hub, drain: Drain, evaluate: Evaluate) -> None:
+    kept, gone = somebody(hub), somebody(hub)
+    link = [{"other": {"reference": kept}, "type": "replaced-by"}]
+    hub.patch("Patient", gone.partition("/")[2], {"link": link})
+    drain()
+    rows = evaluate(gone, dryRun=True)
+    assert not any(row["tagged"] for row in rows.values())
+
+
 def test_deleted_patient_has_no_tags(hub: Hub, drain: Drain, tags: Tags) -> None:
     who = somebody(hub)
     measured = hub.create(glucose(who, "6.5"))
