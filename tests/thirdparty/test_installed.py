@@ -48,9 +48,10 @@ def clean_environment(settings: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment(settings).items() if name != "PYTHONPATH"}
 
 
-def uv(*words: object) -> None:
-    """Run uv without the network."""
-    subprocess.run([sys.executable, "-m", "uv", "--offline", *map(str, words)], check=True, capture_output=True)
+def python(*words: object, folder: Path = PROJECT) -> None:
+    """Run a module of this environment, in a folder; what it printed is in the failure."""
+    done = subprocess.run([sys.executable, "-m", *map(str, words)], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -58,35 +59,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     folder = tmp_path_factory.mktemp("installed")
     wheels = folder / "wheels"
     for source in (PROJECT, BEDBOARD):
-        build = [
-            sys.executable,
-            "-m",
-            "uv",
-            "build",
-            "--wheel",
-            "--no-build-isolation",
-            "--offline",
-            "-o",
-            wheels,
-            source,
-        ]
-        subprocess.run([str(word) for word in build], check=True, capture_output=True)
+        python("hatchling", "build", "-t", "wheel", "-d", wheels, folder=source)
     venv.create(folder, with_pip=False)
     (site,) = (folder / "lib").glob("python*/site-packages")
     # What it names is searched after this folder, and .pth files there, such as that of the working copy, are not read.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    install = [
-        sys.executable,
-        "-m",
-        "uv",
-        "pip",
-        "install",
-        "--offline",
-        "--no-deps",
-        "--python",
-        folder / "bin/python",
-    ]
-    subprocess.run([str(word) for word in (*install, *wheels.glob("*.whl"))], check=True, capture_output=True)
+    pip = ("pip", "--python", folder / "bin/python", "install", "--quiet", "--no-index", "--no-deps")
+    python(*pip, *wheels.glob("*.whl"))
     return Installed(folder)
 
 
