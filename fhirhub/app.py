@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html, docs/architecture.md
 
 import gc
 from collections.abc import Callable, Iterable
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from fhirhub.http.application import create_flask_app
 from fhirhub.http.logs import RequestLog
 from fhirhub.http.metrics import RequestMetrics
 from fhirhub.hub import open_hub
+from fhirhub.interactions.hook_counts import keep_handing_on
 from fhirhub.interactions.openapi import openapi
 from fhirhub.interactions.routes import ROUTES
 from fhirhub.model.agent import ANONYMOUS
 from fhirhub.settings import Settings
 from fhirhub.store.reindex import Pace
+from fhirhub.worker.metrics import installation
+from fhirhub.worker.process import pace_of
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -30,7 +34,10 @@ def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication
         metrics_folder: shared by the workers, so that any of them can answer `/metrics` for all.
     """
     hub = open_hub(settings)
+    # Granian's worker comes back to multiprocessing when it ends, which does this then.
+    Finalize(None, hub.close, exitpriority=1)
     hub.start()
+    keep_handing_on(hub.hooks)
     pages = [(plugin, page) for plugin, found in hub.hooks.call("fhirhub_register_pages") for page in found or ()]
     owners = {plugin.name: plugin for plugin, _ in pages}
     hub.reindexer(Pace(pause_share=settings.reindex_pause)).start()
@@ -42,7 +49,7 @@ def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication
         max_request_bytes=settings.max_request_bytes,
         cors_origins=settings.cors_origins,
         ready=hub.database.unavailable,
-        metrics=RequestMetrics(metrics_folder),
+        metrics=RequestMetrics(metrics_folder, lambda: installation(hub, pace_of(settings))),
         log=RequestLog(settings.log_level, settings.log_format),
         pages=[(plugin.name, page) for plugin, page in pages],
         page_hub=lambda name: hub.hub_for(ANONYMOUS, owners[name]),

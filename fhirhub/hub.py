@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html, docs/architecture.md
 """
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ from fhirhub.hooks.plugins import Plugin
 from fhirhub.interactions.body import examined
 from fhirhub.interactions.call import Call, Rules
 from fhirhub.interactions.dispatch import dispatch
+from fhirhub.interactions.hook_counts import hand_on
 from fhirhub.interactions.plugin_hub import PluginHub
 from fhirhub.model.agent import Agent
 from fhirhub.model.request import FhirRequest, FhirResponse
@@ -89,6 +91,8 @@ class Hub:
     def close(self) -> None:
         """Tell plugins, and close the database."""
         self.hooks.call("fhirhub_shutdown")
+        with contextlib.suppress(*DATABASE_ERRORS):
+            hand_on(self.hooks)
         self.database.close()
 
 

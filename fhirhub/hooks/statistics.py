@@ -63,6 +63,11 @@ class Counter:
         self._failures = 0
         self._error: str | None = None
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """The names of plugin and hook."""
+        return self._plugin, self._hook
+
     def note(self, seconds: float) -> None:
         """Count a call."""
         with self._lock:
@@ -77,6 +82,14 @@ class Counter:
             self._seconds += seconds
             self._failures += 1
             self._error = text
+
+    def give_back(self, row: Row) -> None:
+        """Count again what was taken before."""
+        with self._lock:
+            self._calls += row.calls
+            self._seconds += row.seconds
+            self._failures += row.failures
+            self._error = self._error or row.last_error
 
     def row(self) -> Row:
         """Return what was counted so far."""
@@ -104,6 +117,12 @@ class Statistics:
     def take(self) -> tuple[Row, ...]:
         """Return what was counted since the last time, and begin anew: for sums that are kept elsewhere."""
         return tuple(row for each in self._counters if (row := each.take()).calls)
+
+    def give_back(self, rows: Iterable[Row]) -> None:
+        """Count again what was taken and could not be kept elsewhere."""
+        counters = {each.key: each for each in self._counters}
+        for row in rows:
+            counters[row.plugin, row.hook].give_back(row)
 
 
 def described(error: Exception) -> str:

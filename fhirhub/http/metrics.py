@@ -9,7 +9,7 @@ import itertools
 import mmap
 import os
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
@@ -37,17 +37,27 @@ _SUM: Final = _WIDTH - 1
 _SIZE: Final = 1 + len(_KEYS) * _WIDTH
 _DOUBLE: Final = 8
 _SUFFIX: Final = ".metrics"
+_TOTAL: Final = "_total"
+
+Sample = tuple[str, str, Mapping[str, str], float]
+"""Name, what it says, labels, value; a name that ends with `_total` is that of a counter, others of gauges."""
 
 
 class RequestMetrics:
-    """The numbers of one worker. `directory` is shared by the workers; None: this process is the only one."""
+    """The numbers of one worker.
 
-    def __init__(self, directory: Path | None = None) -> None:
+    Arguments:
+        directory: shared by the workers; None: this process is the only one.
+        more: what else is told, of the whole installation; it is asked for each time and does not raise.
+    """
+
+    def __init__(self, directory: Path | None = None, more: Callable[[], Iterable[Sample]] = tuple) -> None:
         self._directory = directory
         self._lock = Lock()
         self._numbers = memoryview(_mapped(directory)).cast("d")
         self._registry = CollectorRegistry()
         self._registry.register(_Requests(self))
+        self._registry.register(_More(more))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
@@ -85,6 +95,25 @@ class RequestMetrics:
             if not _alive(int(path.name.removesuffix(_SUFFIX))):
                 total[0] -= numbers[0]
         return total
+
+
+class _More(Collector):
+    def __init__(self, samples: Callable[[], Iterable[Sample]]) -> None:
+        self._samples = samples
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: what there is is only known when it is asked for."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Build the families of what else is told."""
+        families: dict[str, Metric] = {}
+        for name, text, labels, value in self._samples():
+            family = CounterMetricFamily if name.endswith(_TOTAL) else GaugeMetricFamily
+            if name not in families:
+                families[name] = family(name, text, labels=tuple(labels))
+            families[name].add_sample(name, dict(labels), value)
+        return families.values()
 
 
 class _Requests(Collector):

@@ -39,8 +39,8 @@ def create_plugin_pages(pages: PluginPages, hub_of: Callable[[str], Hub], *, max
         page = _page(pages, name, path)
         if page is None:
             abort(404, f"There is no page at /plugins/{name}/{path}.")
-        methods = tuple(page.methods)
-        if request.method not in (*methods, "HEAD" if "GET" in methods else ""):
+        methods = (*page.methods, *(["HEAD"] if "GET" in page.methods else []))
+        if request.method not in methods:
             raise MethodNotAllowed(valid_methods=methods)
         request.max_content_length = max_bytes
         below = path.removeprefix(page.path).strip("/")

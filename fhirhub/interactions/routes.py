@@ -20,6 +20,7 @@ from fhirhub.interactions.create import create
 from fhirhub.interactions.delete import delete
 from fhirhub.interactions.explain import explainable
 from fhirhub.interactions.history import history
+from fhirhub.interactions.hook_counts import counted, hand_on
 from fhirhub.interactions.operation import operation
 from fhirhub.interactions.patch import patch
 from fhirhub.interactions.read import read
@@ -43,7 +44,8 @@ def _capabilities(request: FhirRequest, call: Call) -> FhirResponse:
 
 
 def _plugins(request: FhirRequest, call: Call) -> FhirResponse:
-    return FhirResponse(200, encode(report(call.hooks)))
+    hand_on(call.hooks)
+    return FhirResponse(200, encode(report(call.hooks, counted())))
 
 
 ROUTES: Final = (

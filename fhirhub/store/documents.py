@@ -163,6 +163,24 @@ class WorkerMember(Document):  # type: ignore[misc]  # mongoengine ships no type
     }
 
 
+class HookCount(Document):  # type: ignore[misc]  # mongoengine ships no types
+    """How often a hook of a plugin was called, how long that took in seconds, how often it failed and how at last."""
+
+    key = StringField(primary_key=True)
+    plugin = StringField(db_field="g", required=True)
+    hook = StringField(db_field="h", required=True)
+    calls = LongField(db_field="c", required=True)
+    seconds = FloatField(db_field="s", required=True)
+    failures = LongField(db_field="f", required=True)
+    last_error = StringField(db_field="e")
+
+    meta: dict[str, Any] = {  # noqa: RUF012  # mongoengine reads a plain dict
+        "db_alias": ALIAS,
+        "collection": "hook_count",
+        "auto_create_index": False,
+    }
+
+
 class Lock(Document):  # type: ignore[misc]  # mongoengine ships no types
     """One stripe that conditional writes with the same criteria both write, so that MongoDB makes one of them wait."""
 
