@@ -1,7 +1,7 @@
 """Tests of plugins: a whole server in the test process, over a real MongoDB, with the plugins that a test names.
 
-In `conftest.py`: `pytest_plugins = ["fhirhub.plugin.testing"]`; then there are the fixtures `hub`, `drain`, `clock` and
-`plugins`, which a test module overrides to say what is enabled. docs/plugins/README.md shows a whole test.
+In `conftest.py`: `pytest_plugins = ["fhirhub.plugin.testing"]`; then there are the fixtures `hub`, `drain` and
+`clock`, and `plugins`, `settings` and `agent`, which a test module overrides. docs/plugins/testing.md
 """
 
 import os
@@ -16,14 +16,15 @@ import pytest
 from fhirhub.hooks.contract import broken as broken_contract
 from fhirhub.hub import Hub as Server
 from fhirhub.hub import open_hub
-from fhirhub.model.agent import ANONYMOUS
+from fhirhub.model.agent import ANONYMOUS, Agent
 from fhirhub.model.json import Json
 from fhirhub.plugin import Hub
+from fhirhub.plugin.minimal import minimal
 from fhirhub.settings import Settings
 from fhirhub.store.embedded import find_mongod, start
 from fhirhub.worker.drain import drain as drain_server
 
-__all__ = ["NOW", "Clock", "broken_contract", "observation", "patient"]
+__all__ = ["NOW", "Clock", "broken_contract", "minimal", "observation", "patient"]
 
 NOW: Final = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
 """Where the clock of a test stands at its beginning."""
@@ -98,9 +99,15 @@ def server(server_settings: Settings, clock: Clock) -> Iterator[Server]:
 
 
 @pytest.fixture
-def hub(server: Server) -> Hub:
+def agent() -> Agent:
+    """For whom `hub` acts; to be overridden."""
+    return ANONYMOUS
+
+
+@pytest.fixture
+def hub(server: Server, agent: Agent) -> Hub:
     """The hub of somebody who is not the plugin: what it does takes the way of a request over HTTP."""
-    return server.hub_for(ANONYMOUS)
+    return server.hub_for(agent)
 
 
 @pytest.fixture

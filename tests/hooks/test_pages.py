@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fhirhub.hooks.specifications import specifications
-from fhirhub.plugin import hookspecs
+from fhirhub.plugin import hookspecs, testing
 from tests.cli.commands import COMMAND, environment
 from tests.hooks.sites import loaded, write_file
 
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.docs
 PROJECT = Path(__file__).parents[2]
 HOOKS = (PROJECT / "docs/plugins/hooks.md").read_text(encoding="utf-8")
 TUTORIAL = (PROJECT / "docs/plugins/README.md").read_text(encoding="utf-8")
+TESTS = (PROJECT / "docs/plugins/testing.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (fhirhub_\w+)\n(.*?)(?=^## |\Z)", HOOKS, re.M | re.S))
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.S)
 
@@ -52,8 +53,24 @@ def test_a_section_has_the_exact_signature_style_and_an_example_that_loads(name:
 
 
 def test_the_tutorial_works_as_printed(tmp_path: Path, mongodb_uri: str) -> None:
+    assert carry_out(TUTORIAL, tmp_path, mongodb_uri) == 2
+    assert re.search(r"welcome 0.*flags 1\.0\.0, Flags for new", run("fhirhub plugins", tmp_path, mongodb_uri), re.S)
+
+
+def test_the_tests_of_the_page_about_tests_pass(tmp_path: Path, mongodb_uri: str) -> None:
+    assert carry_out(TESTS, tmp_path, mongodb_uri) == 1
+
+
+def test_the_page_about_tests_names_what_there_is() -> None:
+    told = set(re.findall(r"^\| `(\w+)", TESTS, re.M))
+    fixtures = {name for name, each in vars(testing).items() if type(each).__name__ == "FixtureFunctionDefinition"}
+    assert told == {*testing.__all__, *fixtures}
+
+
+def carry_out(page: str, tmp_path: Path, mongodb_uri: str) -> int:
+    """Write the files of a page and run its commands; return how many there were."""
     done = 0
-    for kind, text in BLOCK.findall(TUTORIAL):
+    for kind, text in BLOCK.findall(page):
         if kind == "console":
             for command, printed in re.findall(r"^\$ (.+)\n([^$]*)", text, re.M):
                 output = run(command, tmp_path, mongodb_uri)
@@ -64,8 +81,7 @@ def test_the_tutorial_works_as_printed(tmp_path: Path, mongodb_uri: str) -> None
             file = tmp_path / place[1]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-    assert done == 2
-    assert re.search(r"welcome 0.*flags 1\.0\.0, Flags for new", run("fhirhub plugins", tmp_path, mongodb_uri), re.S)
+    return done
 
 
 def run(command: str, folder: Path, mongodb_uri: str) -> str:

@@ -13,11 +13,11 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from fhirhub.definitions import SearchParameter, r4
 from fhirhub.model.json import Json, encode
+from fhirhub.plugin.minimal import minimal
 from fhirhub.search.coded import codes
 from fhirhub.validation import validate_resource
 from tests.server.conftest import Refusal
 from tests.server.invariants import broken_invariants
-from tests.server.minimal import minimal
 from tests.server.running import FHIR_JSON, Server
 
 TYPES = r4().resource_types

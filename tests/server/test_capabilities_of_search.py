@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from fhirhub.model.json import Json
+from fhirhub.plugin.minimal import minimal
 from tests.server.conftest import Refusal
-from tests.server.minimal import minimal
 from tests.server.running import Server
 from tests.server.test_capabilities import SPECIAL, TYPES, for_each, value_of
 

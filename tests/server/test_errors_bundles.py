@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fhirhub.model.json import Json, encode
+from fhirhub.plugin.minimal import minimal
 from fhirhub.validation import validate_resource
 from tests.server.conftest import Refusal
-from tests.server.minimal import minimal
 from tests.server.running import FHIR_JSON, Server
 
 NOTHING = object()

@@ -6,8 +6,8 @@ https://hl7.org/fhir/R4/http.html#Http-Headers, https://www.rfc-editor.org/rfc/r
 import pytest
 
 from fhirhub.model.json import encode
+from fhirhub.plugin.minimal import minimal
 from tests.server.conftest import Refusal
-from tests.server.minimal import minimal
 from tests.server.raw import exchange
 from tests.server.running import FHIR_JSON, FHIR_XML, Server
 

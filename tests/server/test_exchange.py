@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import pytest
 
+from fhirhub.plugin.minimal import minimal
 from fhirhub.validation import validate_resource
 from tests.server.conftest import ORIGIN, Refusal
-from tests.server.minimal import minimal
 from tests.server.running import FHIR_JSON, FHIR_XML, Server
 
 HTTP_DATE = re.compile(

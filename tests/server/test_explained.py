@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.server.minimal import minimal
+from fhirhub.plugin.minimal import minimal
 from tests.server.running import FHIR_XML, Server
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

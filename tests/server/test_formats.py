@@ -16,7 +16,7 @@ from lxml import etree
 from fhirhub.definitions import r4
 from fhirhub.http.xml import from_xml, to_xml
 from fhirhub.model.json import Json, decode_trusted, encode
-from tests.server.minimal import DIV, minimal
+from fhirhub.plugin.minimal import DIV, minimal
 from tests.server.running import FHIR_JSON, FHIR_XML, Server
 
 FHIR = "http://hl7.org/fhir"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fhirhub.http.xml import from_xml, to_xml
 from fhirhub.model.json import Json, encode
-from tests.server.minimal import DIV, minimal
+from fhirhub.plugin.minimal import DIV, minimal
 from tests.server.raw import Reply, exchange
 from tests.server.running import FHIR_JSON, FHIR_XML, Server
 from tests.server.strange import HEADERS, JUNK, METHODS, MODIFIERS, NAMES, SEGMENTS, STRANGE, VALUES

@@ -5,9 +5,9 @@ from fhir.resources.R4B import get_fhir_model_class
 
 from fhirhub.definitions import r4
 from fhirhub.model.json import encode
+from fhirhub.plugin.minimal import minimal
 from fhirhub.validation import validate_resource
 from tests.server.invariants import broken_invariants
-from tests.server.minimal import minimal
 
 TYPES = r4().resource_types
 

@@ -13,7 +13,7 @@ import pytest
 from fhirhub.interactions.route import ID, MEMBER, TYPE, VERSION
 from fhirhub.interactions.routes import ROUTES
 from fhirhub.model.json import Json, encode
-from tests.server.minimal import minimal
+from fhirhub.plugin.minimal import minimal
 from tests.server.running import FHIR_JSON, Server
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}

@@ -17,9 +17,9 @@ import requests
 from pymongo import MongoClient
 
 from fhirhub.model.json import Json
+from fhirhub.plugin.minimal import minimal
 from fhirhub.store.embedded import EmbeddedMongod, find_mongod, start
 from tests.processes import freeze
-from tests.server.minimal import minimal
 from tests.server.running import FHIR_JSON, Server, running
 
 pytestmark = pytest.mark.xdist_group("operability")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fhirhub.model.json import Json
-from tests.server.minimal import minimal
+from fhirhub.plugin.minimal import minimal
 from tests.server.running import Server, running
 
 URL = "http://hospital.example/SearchParameter/eyes"

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from fhirhub.model.json import Json
-from tests.server.minimal import minimal
+from fhirhub.plugin.minimal import minimal
 from tests.server.running import FHIR_XML, Server
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
