@@ -12,8 +12,8 @@ from typing import Any
 from fhirhub.http.application import create_flask_app
 from fhirhub.http.logs import RequestLog
 from fhirhub.http.metrics import RequestMetrics
+from fhirhub.http.negotiation import Offers
 from fhirhub.hub import open_hub
-from fhirhub.interactions.hook_counts import keep_handing_on
 from fhirhub.interactions.openapi import openapi
 from fhirhub.interactions.routes import ROUTES
 from fhirhub.model.agent import ANONYMOUS
@@ -34,13 +34,18 @@ def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication
         metrics_folder: shared by the workers, so that any of them can answer `/metrics` for all.
     """
     hub = open_hub(settings)
+    reindexer = hub.reindexer(Pace(pause_share=settings.reindex_pause))
+
+    def end() -> None:
+        reindexer.stop()
+        hub.close()
+
     # Granian's worker comes back to multiprocessing when it ends, which does this then.
-    Finalize(None, hub.close, exitpriority=1)
+    Finalize(None, end, exitpriority=1)
     hub.start()
-    keep_handing_on(hub.hooks)
     pages = [(plugin, page) for plugin, found in hub.hooks.call("fhirhub_register_pages") for page in found or ()]
     owners = {plugin.name: plugin for plugin, _ in pages}
-    hub.reindexer(Pace(pause_share=settings.reindex_pause)).start()
+    reindexer.start()
     # A Bundle makes a million short-lived objects without a cycle: looking for cycles that often finds nothing.
     gc.set_threshold(*_COLLECT_AFTER)
     return create_flask_app(
@@ -53,5 +58,6 @@ def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication
         log=RequestLog(settings.log_level, settings.log_format),
         pages=[(plugin.name, page) for plugin, page in pages],
         page_hub=lambda name: hub.hub_for(ANONYMOUS, owners[name]),
+        offers=Offers(hub.call.formats),
         openapi=lambda: openapi(ROUTES, hub.call.site, hub.call.operations),
     )

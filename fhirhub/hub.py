@@ -3,7 +3,6 @@
 https://hl7.org/fhir/R4/http.html, docs/architecture.md
 """
 
-import contextlib
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,7 @@ from fhirhub.hooks.plugins import Plugin
 from fhirhub.interactions.body import examined
 from fhirhub.interactions.call import Call, Rules
 from fhirhub.interactions.dispatch import dispatch
-from fhirhub.interactions.hook_counts import hand_on
+from fhirhub.interactions.hook_counts import Counting
 from fhirhub.interactions.plugin_hub import PluginHub
 from fhirhub.model.agent import Agent
 from fhirhub.model.request import FhirRequest, FhirResponse
@@ -43,6 +42,7 @@ class Hub:
         self.database = database
         self._call = call
         self._failures = failures
+        self._counting = Counting(call.hooks)
 
     @property
     def hooks(self) -> Hooks:
@@ -51,6 +51,7 @@ class Hub:
 
     def start(self) -> None:
         """Let plugins prepare what they need. Raises ConfigurationError naming the plugin that fails."""
+        self._counting.start()
         self.hooks.call("fhirhub_startup", bind=lambda plugin: {"hub": self.hub_of(plugin)})
 
     def hub_of(self, plugin: Plugin) -> PluginHub:
@@ -91,8 +92,7 @@ class Hub:
     def close(self) -> None:
         """Tell plugins, and close the database."""
         self.hooks.call("fhirhub_shutdown")
-        with contextlib.suppress(*DATABASE_ERRORS):
-            hand_on(self.hooks)
+        self._counting.stop()
         self.database.close()
 
 
@@ -119,6 +119,7 @@ def open_hub(
         for plugin, found in hooks.call("fhirhub_register_operations")
         for operation in found or ()
     )
+    formats = [(plugin.name, each) for plugin, found in hooks.call("fhirhub_register_formats") for each in found or ()]
     database = open_database(settings.mongodb_uri, settings.database, max_time_ms=settings.max_time_ms, now=now)
     failures = Failures()
     site = Site(
@@ -148,5 +149,6 @@ def open_hub(
         hooks=hooks,
         operations=operations,
         jobs=database.jobs,
+        formats=formats,
     )
     return Hub(call, database, failures)

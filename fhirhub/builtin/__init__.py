@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/operations.html
 
 from typing import Any, Final
 
-from fhirhub.builtin import diff, document, everything, lastn, match, meta, stats, validate
+from fhirhub.builtin import diff, document, everything, lastn, match, meta, ndjson, stats, validate
 
 BUILTIN: Final[tuple[tuple[str, Any], ...]] = (
     ("meta", meta),
@@ -16,5 +16,6 @@ BUILTIN: Final[tuple[tuple[str, Any], ...]] = (
     ("stats", stats),
     ("document", document),
     ("match", match),
+    ("ndjson", ndjson),
 )
 """Names and modules."""

@@ -12,6 +12,7 @@ from flask import Flask
 from fhirhub.http.cors import CrossOrigin
 from fhirhub.http.logs import RequestLog
 from fhirhub.http.metrics import RequestMetrics
+from fhirhub.http.negotiation import FHIR_ALONE, Offers
 from fhirhub.http.pages import Probe, create_pages
 from fhirhub.http.plugin_pages import PluginPages, create_plugin_pages
 from fhirhub.http.service import MOUNT, Dispatch, FhirService, RequestIds
@@ -67,6 +68,7 @@ def create_flask_app(
     ready: Probe,
     metrics: RequestMetrics,
     log: RequestLog,
+    offers: Offers = FHIR_ALONE,
     openapi: Callable[[], dict[str, Any]] | None = None,
     pages: PluginPages = (),
     page_hub: Callable[[str], Hub] | None = None,
@@ -80,6 +82,7 @@ def create_flask_app(
         max_request_bytes: largest request body in bytes, as sent and after decompression.
         cors_origins: origins whose pages may call the service; `*` is any.
         ready: why the server is not ready, None when it is.
+        offers: what answers can be besides JSON and XML.
         openapi: makes the OpenAPI description.
         pages: those of plugins.
         page_hub: makes the hub of a request to a page, by the name of its plugin; needed where there are pages.
@@ -92,6 +95,7 @@ def create_flask_app(
         request_ids=ids,
         metrics=metrics,
         log=log,
+        offers=offers,
     )
     app = FhirFlask(service, ids, log)
     app.register_blueprint(create_pages(base_url=base_url, ready=ready, metrics=metrics, openapi=openapi))

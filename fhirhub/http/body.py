@@ -9,7 +9,7 @@ from typing import IO, Any, Final
 
 from fhirhub.errors import Failure, FhirError
 from fhirhub.http.fields import MediaType, parse_media_type
-from fhirhub.http.negotiation import FHIR_VERSIONS, RESOURCE_TYPES
+from fhirhub.http.negotiation import FHIR_ALONE, FHIR_VERSIONS, RESOURCE_TYPES, Offers
 from fhirhub.http.xml import from_xml
 from fhirhub.model.json import decode
 
@@ -56,8 +56,15 @@ def content_type(environ: Mapping[str, Any]) -> MediaType:
     return media_type
 
 
-def parse_resource(data: bytes, media_type: MediaType) -> Any:
-    """Parse the JSON or XML of a resource. Raises FhirError."""
+def parse_resource(data: bytes, media_type: MediaType, offers: Offers = FHIR_ALONE) -> Any:
+    """Parse the JSON or XML of a resource, or another form that can be read. Raises FhirError."""
+    added = offers.get(media_type.essence)
+    if added is not None and added.read is not None:
+        refuse_foreign(media_type)
+        made = added.read(data)
+        if not isinstance(made, dict):
+            raise TypeError(f"The format {added.name} read an object of type {type(made).__name__}.")
+        return made
     syntax = RESOURCE_TYPES.get(media_type.essence)
     if syntax is None:
         raise _unsupported(

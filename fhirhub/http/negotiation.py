@@ -3,15 +3,20 @@
 https://hl7.org/fhir/R4/http.html#mime-type, https://hl7.org/fhir/R4/http.html#version-parameter
 """
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, Literal
 
 from fhirhub.errors import Failure, FhirError
 from fhirhub.http.fields import MediaType, parse_media_type, parse_ranges
 from fhirhub.model.url import Query
+from fhirhub.plugin import Format as Added
+from fhirhub.settings import ConfigurationError
 
-Syntax = Literal["json", "xml"]
+Syntax = Literal["json", "xml", "added"]
 
 FHIR_TYPES: Final[dict[str, Syntax]] = {"application/fhir+json": "json", "application/fhir+xml": "xml"}
 GENERIC_TYPES: Final[dict[str, Syntax]] = {
@@ -28,31 +33,74 @@ PRESENTATION: Final = ("_format", "_pretty")
 """The parameters that say how the answer is written."""
 
 _SHORT: Final = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
-_OFFERED: Final = "application/fhir+json and application/fhir+xml"
 # Of two types a range allows equally, the earlier is given.
 _OFFERS: Final = tuple(RESOURCE_TYPES)
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How to write a resource: its syntax, the Content-Type that says so, indented for people or not."""
+    """How to write a resource.
+
+    Arguments:
+        syntax, content_type: of the answer.
+        pretty: indented for people.
+        added: what a plugin has added; None where the syntax is JSON or XML.
+    """
 
     syntax: Syntax
     content_type: str
     pretty: bool = False
+    added: Added | None = None
 
+
+class Offers:
+    """What this server can give besides JSON and XML.
+
+    Arguments:
+        added: what plugins have added, with their names.
+
+    Raises ConfigurationError: two have a name or media type in common, or have one of FHIR's.
+    """
+
+    def __init__(self, added: Iterable[tuple[str, Added]] = ()) -> None:
+        owners = dict.fromkeys((*RESOURCE_TYPES, *_SHORT), "fhirhub")
+        found: dict[str, Added] = {}
+        for plugin, each in added:
+            if not _NAME.fullmatch(each.name) or not _ESSENCE.fullmatch(each.media_type):
+                raise ConfigurationError(
+                    f"Plugin {plugin}: a format is named in lower case letters, digits and hyphens, and its media type "
+                    f"has no parameters: {each.name!r}, {each.media_type!r}."
+                )
+            for name in (each.name, each.media_type):
+                if (other := owners.setdefault(name, plugin)) != plugin or name in found:
+                    raise ConfigurationError(f"Plugins {other} and {plugin} both have a format {name}.")
+                found[name] = each
+        self._found: Mapping[str, Added] = MappingProxyType(found)
+        self.media_types: Final = tuple(dict.fromkeys(each.media_type for each in found.values()))
+        types = [*FHIR_TYPES, *self.media_types]
+        self.text: Final = f"{', '.join(types[:-1])} and {types[-1]}"
+
+    def get(self, name: str) -> Added | None:
+        """Return the format of a name or media type."""
+        return self._found.get(name)
+
+
+_BLANK: Final = re.compile(r"(?<=[a-z]) (?=[a-z])", re.I)
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]*")
+_ESSENCE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+FHIR_ALONE: Final = Offers()
 
 JSON: Final = Format("json", "application/fhir+json; charset=utf-8")
 
 
-def negotiate(query: Query, accept: str) -> tuple[Format | None, Query]:
+def negotiate(query: Query, accept: str, offers: Offers = FHIR_ALONE) -> tuple[Format | None, Query]:
     """Choose the format of the answer and return it with the parameters that are left.
 
     None: nothing that Accept lists can be given. `_format` beats Accept. Raises FhirError (NOT_ACCEPTABLE) for a
     `_format` that cannot be given, or for a `_pretty` that is neither true nor false.
     """
     if not query:
-        return accepted(accept), query
+        return accepted(accept, offers), query
     named: str | None = None
     pretty = False
     rest: list[tuple[str, str]] = []
@@ -64,8 +112,8 @@ def negotiate(query: Query, accept: str) -> tuple[Format | None, Query]:
         else:
             rest.append((name, value))
     if len(rest) == len(query):
-        return accepted(accept), query
-    chosen = accepted(accept) if named is None else _named(named)
+        return accepted(accept, offers), query
+    chosen = accepted(accept, offers) if named is None else _named(named, offers)
     return replace(chosen, pretty=pretty) if pretty and chosen is not None else chosen, tuple(rest)
 
 
@@ -74,13 +122,13 @@ def wants_native(query: Query, accept: str) -> bool:
     return not any(name in _OF_RESOURCES for name, _ in query) and not _names_fhir(accept)
 
 
-def not_acceptable(accept: str) -> FhirError:
+def not_acceptable(accept: str, offers: Offers = FHIR_ALONE) -> FhirError:
     """The refusal of an Accept header."""
-    return FhirError(Failure.NOT_ACCEPTABLE, f"Accept asks for {accept!r}; this server answers in {_OFFERED}.")
+    return FhirError(Failure.NOT_ACCEPTABLE, f"Accept asks for {accept!r}; this server answers in {offers.text}.")
 
 
 @lru_cache(512)
-def accepted(accept: str) -> Format | None:
+def accepted(accept: str, offers: Offers = FHIR_ALONE) -> Format | None:
     """The best format an Accept header allows, None where it allows none."""
     if not accept.strip():
         return JSON
@@ -88,10 +136,11 @@ def accepted(accept: str) -> Format | None:
     best: Format | None = None
     best_quality = 0.0
     # In the client's order, so that of two types it wants equally the one named first is given.
-    for candidate in (*(each for each, _ in ranges if each.essence in RESOURCE_TYPES), *map(MediaType, _OFFERS)):
+    named = (each for each, _ in ranges if each.essence in RESOURCE_TYPES or each.essence in offers.media_types)
+    for candidate in (*named, *map(MediaType, _OFFERS)):
         weight = _weight(candidate, ranges)
         if weight > best_quality:
-            best, best_quality = _format(candidate), weight
+            best, best_quality = _format(candidate, offers), weight
     return best
 
 
@@ -119,16 +168,24 @@ def _this_version(media_type: MediaType) -> bool:
 
 
 @lru_cache(512)
-def _named(value: str) -> Format:
+def _named(value: str, offers: Offers) -> Format:
     # A plus sign that was not escaped in the URL has arrived as a blank.
-    text = value.strip().replace("fhir json", "fhir+json").replace("fhir xml", "fhir+xml")
+    text = _BLANK.sub("+", value.strip())
+    if (added := offers.get(text.lower())) is not None:
+        return _format(MediaType(added.media_type), offers)
     media_type = parse_media_type(_SHORT.get(text.lower(), text))
-    if media_type is None or media_type.essence not in RESOURCE_TYPES or not _this_version(media_type):
-        raise FhirError(Failure.NOT_ACCEPTABLE, f"_format asks for {value!r}; this server answers in {_OFFERED}.")
-    return _format(media_type)
+    known = media_type is not None and (
+        media_type.essence in RESOURCE_TYPES or media_type.essence in offers.media_types
+    )
+    if media_type is None or not known or not _this_version(media_type):
+        raise FhirError(Failure.NOT_ACCEPTABLE, f"_format asks for {value!r}; this server answers in {offers.text}.")
+    return _format(media_type, offers)
 
 
-def _format(media_type: MediaType) -> Format:
+def _format(media_type: MediaType, offers: Offers) -> Format:
+    if (added := offers.get(media_type.essence)) is not None:
+        is_text = added.media_type.startswith("text/")
+        return Format("added", f"{added.media_type}{'; charset=utf-8' if is_text else ''}", added=added)
     version = media_type.parameter("fhirversion")
     said = "" if version is None else f"; fhirVersion={version}"
     return Format(RESOURCE_TYPES[media_type.essence], f"{media_type.essence}{said}; charset=utf-8")

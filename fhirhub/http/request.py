@@ -10,13 +10,14 @@ from fhirhub.errors import Failure, FhirError
 from fhirhub.http.binary import is_binary_write, read_binary
 from fhirhub.http.body import FORM, PATCH_TYPES, content_type, parse_patch, parse_resource, read_body, refuse_foreign
 from fhirhub.http.fields import MediaType, parse_prefer
-from fhirhub.http.negotiation import RESOURCE_TYPES
+from fhirhub.http.negotiation import FHIR_ALONE, RESOURCE_TYPES, Offers
 from fhirhub.model.request import FhirRequest, Method
 from fhirhub.model.url import Query, parse_query
 
 METHODS: Final[frozenset[str]] = frozenset(get_args(Method))
 ALLOW: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
+_WRITES: Final = frozenset({"PUT", "PATCH", "DELETE"})
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _RESOURCE: Final = "application/fhir+json"
 
@@ -34,7 +35,13 @@ _NOTHING: Final = _Content()
 
 
 def decode_request(
-    environ: Mapping[str, Any], path: tuple[str, ...], query: Query, *, request_id: str, max_bytes: int
+    environ: Mapping[str, Any],
+    path: tuple[str, ...],
+    query: Query,
+    *,
+    request_id: str,
+    max_bytes: int,
+    offers: Offers = FHIR_ALONE,
 ) -> FhirRequest:
     """Read the headers and the body of a request.
 
@@ -42,6 +49,7 @@ def decode_request(
         environ: the WSGI environment.
         path, query: what of the URL is passed on, decoded.
         max_bytes: largest body in bytes, as sent and after decompression.
+        offers: in which forms a resource may be besides JSON and XML.
 
     A HEAD becomes the GET whose headers it asks for. Raises FhirError.
     """
@@ -55,7 +63,7 @@ def decode_request(
     if method in _WITH_BODY:
         data = read_body(environ, max_bytes)
         if data:
-            content = _parse(data, content_type(environ), environ, path)
+            content = _parse(data, content_type(environ), environ, path, offers)
         elif not _may_be_empty(method, path):
             raise FhirError(Failure.MALFORMED, f"A {method} to this URL needs a body.")
     return FhirRequest(
@@ -75,7 +83,9 @@ def decode_request(
     )
 
 
-def _parse(data: bytes, media_type: MediaType, environ: Mapping[str, Any], path: tuple[str, ...]) -> _Content:
+def _parse(
+    data: bytes, media_type: MediaType, environ: Mapping[str, Any], path: tuple[str, ...], offers: Offers
+) -> _Content:
     method, essence = environ["REQUEST_METHOD"], media_type.essence
     if is_binary_write(method, path):
         return _Content(read_binary(data, media_type, environ, path), _RESOURCE)
@@ -87,7 +97,12 @@ def _parse(data: bytes, media_type: MediaType, environ: Mapping[str, Any], path:
     if method == "PATCH" and essence in PATCH_TYPES:
         return _Content(parse_patch(data, media_type), essence, data)
     source = data if RESOURCE_TYPES.get(essence) == "json" else None
-    return _Content(parse_resource(data, media_type), _RESOURCE, source)
+    return _Content(parse_resource(data, media_type, offers), _RESOURCE, source)
+
+
+def writes(method: str, path: tuple[str, ...]) -> bool:
+    """Whether a request changes resources by itself: it is no read, search or operation."""
+    return method in _WRITES or (method == "POST" and not _may_be_empty(method, path))
 
 
 def _is_search(method: str, path: tuple[str, ...]) -> bool:

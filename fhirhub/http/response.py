@@ -73,6 +73,8 @@ def encode_response(response: FhirResponse, form: Format, *, gzip: bool = False,
         body, described = unwrapped
         headers.extend(described.items())
     else:
+        if form.added is not None:
+            headers.extend(_links(body))
         body = write(body, form)
         headers.append(("Content-Type", form.content_type))
         headers.append(_POLICY)
@@ -84,7 +86,12 @@ def encode_response(response: FhirResponse, form: Format, *, gzip: bool = False,
 
 
 def write(body: bytes, form: Format) -> bytes:
-    """Return the JSON of a resource in the format."""
+    """Return the JSON of a resource in the format. Raises FhirError: it has no such form."""
+    if form.added is not None:
+        written = form.added.write(decode_trusted(body))
+        if not isinstance(written, bytes):
+            raise TypeError(f"The format {form.added.name} wrote an object of type {type(written).__name__}.")
+        return written
     if form.syntax == "xml":
         return to_xml(decode_trusted(body), pretty=form.pretty)
     return msgspec.json.format(body, indent=2) if form.pretty else body
@@ -97,6 +104,13 @@ def http_date(moment: datetime) -> str:
         f"{_DAYS[t.weekday()]}, {t.day:02} {_MONTHS[t.month - 1]} {t.year:04}"
         f" {t.hour:02}:{t.minute:02}:{t.second:02} GMT"
     )
+
+
+def _links(body: bytes) -> Headers:
+    """The links of a Bundle as a header: forms that are no resources have no place for them."""
+    links = decode_trusted(body).get("link", ())
+    text = ", ".join(f'<{each["url"]}>; rel="{each["relation"]}"' for each in links if "relation" in each)
+    return [("Link", text)] if text else []
 
 
 def _compressed(body: bytes) -> bytes:

@@ -11,15 +11,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from fhirhub.errors import FhirError
+from fhirhub.errors import Failure, FhirError
 from fhirhub.http.binary import is_binary_read
 from fhirhub.http.cors import CrossOrigin
 from fhirhub.http.errors import refuse
 from fhirhub.http.fields import accepts_gzip
 from fhirhub.http.logs import RequestLog
 from fhirhub.http.metrics import RequestMetrics
-from fhirhub.http.negotiation import JSON, PRESENTATION, accepted, negotiate, not_acceptable, wants_native
-from fhirhub.http.request import decode_request
+from fhirhub.http.negotiation import (
+    FHIR_ALONE,
+    JSON,
+    PRESENTATION,
+    Offers,
+    accepted,
+    negotiate,
+    not_acceptable,
+    wants_native,
+)
+from fhirhub.http.request import decode_request, writes
 from fhirhub.http.response import SECURITY, STATUS_LINES, Encoded, encode_response
 from fhirhub.http.routes import OTHER, route_of
 from fhirhub.model.request import FhirRequest, FhirResponse
@@ -69,7 +78,7 @@ class FhirService:
         dispatch: answers a decoded request or raises FhirError.
         max_request_bytes: largest body.
         cross_origin: which pages may call.
-        request_ids, metrics, log: see their classes.
+        request_ids, metrics, log, offers: see their classes.
         clock: seconds that only ever grow.
     """
 
@@ -82,6 +91,7 @@ class FhirService:
         request_ids: RequestIds,
         metrics: RequestMetrics,
         log: RequestLog,
+        offers: Offers = FHIR_ALONE,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._dispatch = dispatch
@@ -90,6 +100,7 @@ class FhirService:
         self._request_ids = request_ids
         self._metrics = metrics
         self._log = log
+        self._offers = offers
         self._clock = clock
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -121,32 +132,36 @@ class FhirService:
     def _answer(self, environ: "WSGIEnvironment", exchange: Exchange) -> Encoded:
         accept: str = environ.get("HTTP_ACCEPT", "")
         gzip = accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        form = accepted(accept)
+        offers = self._offers
+        form = accepted(accept, offers)
         try:
             path = parse_path(environ["PATH_INFO"][len(MOUNT) :])
             exchange.route = route_of(path)
             asked = parse_query(environ.get("QUERY_STRING", ""))
             exchange.names = tuple(name for name, _ in asked)
-            form, query = negotiate(asked, accept)
+            form, query = negotiate(asked, accept, offers)
             native = is_binary_read(environ["REQUEST_METHOD"], path) and wants_native(asked, accept)
+            if form is not None and form.added is not None and writes(environ["REQUEST_METHOD"], path):
+                text = f"What is written is answered in JSON or XML, not in {form.added.media_type}."
+                raise FhirError(Failure.NOT_ACCEPTABLE, text)
             request = decode_request(
-                environ, path, query, request_id=exchange.request_id, max_bytes=self._max_request_bytes
+                environ, path, query, request_id=exchange.request_id, max_bytes=self._max_request_bytes, offers=offers
             )
             if request.query is not query:
                 # The form of a search may hold _format, too.
                 asked += request.query[len(query) :]
                 exchange.names = tuple(name for name, _ in asked)
-                form, query = negotiate(asked, accept)
+                form, query = negotiate(asked, accept, offers)
                 request = replace(request, query=query)
             if len(query) < len(asked):
                 request = replace(request, presentation=tuple(pair for pair in asked if pair[0] in PRESENTATION))
             if form is None and not native:
-                raise not_acceptable(accept)
+                raise not_acceptable(accept, offers)
             return encode_response(self._dispatch(request), form or JSON, gzip=gzip, native=native)
         except Exception as error:
             refusal = refuse(error, exchange.request_id)
             try:
-                return encode_response(refusal, form or JSON, gzip=gzip)
+                return encode_response(refusal, JSON if form is None or form.added else form, gzip=gzip)
             except FhirError:
                 # XML cannot carry every character of JSON that a diagnosis may quote.
                 return encode_response(refusal, JSON, gzip=gzip)

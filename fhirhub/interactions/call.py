@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/http.html
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -12,6 +12,7 @@ from fhirhub.errors import Issue
 from fhirhub.hooks.dispatch import Hooks
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.operations.registry import Registry
+from fhirhub.plugin import Format
 from fhirhub.search.site import Site
 from fhirhub.store.commit import Commits
 from fhirhub.store.find import Find
@@ -57,6 +58,7 @@ class Call:
         dispatch: runs another request the way this one is run (bundle entries, conditional interactions).
         examine: finds what is wrong with the resource of a request that would write it.
         hooks, operations, jobs: what plugins take part in, what they answer, and what workers do for them.
+        formats: in which forms answers can be besides JSON and XML, with the names of their plugins.
         unit: the transaction this call is part of; None: the interaction commits its own change.
     """
 
@@ -72,6 +74,7 @@ class Call:
     hooks: Hooks
     operations: Registry
     jobs: Jobs
+    formats: Sequence[tuple[str, Format]] = ()
     unit: Unit | None = None
 
     @property

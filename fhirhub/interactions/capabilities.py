@@ -80,7 +80,13 @@ def statement(call: Call, routes: Sequence[Route]) -> Json:
         "software": {"name": "fhirhub", "version": __version__},
         "implementation": {"description": "fhirhub, a FHIR R4 server", "url": call.base_url},
         "fhirVersion": FHIR_VERSION,
-        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "format": [
+            "application/fhir+json",
+            "application/fhir+xml",
+            "json",
+            "xml",
+            *(each.media_type for _, each in call.formats),
+        ],
         "patchFormat": list(PATCH_FORMATS),
         "rest": [
             {

@@ -3,6 +3,7 @@
 docs/operations.md
 """
 
+import contextlib
 import logging
 import threading
 from typing import Final
@@ -34,14 +35,29 @@ def counted() -> list[Row]:
     return [Row(*each) for each in sums()]
 
 
-def keep_handing_on(hooks: Hooks) -> None:
-    """Hand on in a thread of its own, every few seconds until the process ends."""
-    threading.Thread(target=_forever, args=(hooks, threading.Event()), name="hook counts", daemon=True).start()
+class Counting:
+    """Hands on in a thread of its own, every few seconds, and a last time at the end."""
 
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, name="hook counts", daemon=True)
 
-def _forever(hooks: Hooks, never: threading.Event) -> None:
-    while not never.wait(SECONDS):
-        try:
-            hand_on(hooks)
-        except DATABASE_ERRORS as error:
-            _LOG.debug("the counts of hooks wait for the database: %s", type(error).__name__)
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, whether it was begun or not; where the database is away, what was counted last is lost."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with contextlib.suppress(*DATABASE_ERRORS):
+            hand_on(self._hooks)
+
+    def _go_on(self) -> None:
+        while not self._stop.wait(SECONDS):
+            try:
+                hand_on(self._hooks)
+            except DATABASE_ERRORS as error:
+                _LOG.debug("the counts of hooks wait for the database: %s", type(error).__name__)

@@ -9,8 +9,11 @@ from fhirhub.errors import Failure, FhirError, Issue, operation_outcome
 from fhirhub.fhirpath import FhirPathError
 from fhirhub.model.agent import ANONYMOUS, SYSTEM, Agent
 from fhirhub.model.json import Json
+from fhirhub.model.json import decode as decode_json
+from fhirhub.model.json import encode as encode_json
 from fhirhub.plugin.contributions import (
     Command,
+    Format,
     Job,
     JobRun,
     LeaseLost,
@@ -49,6 +52,7 @@ __all__ = [
     "Failure",
     "FhirError",
     "FhirPathError",
+    "Format",
     "Hub",
     "Interaction",
     "Issue",
@@ -67,7 +71,9 @@ __all__ = [
     "age_at",
     "convert_quantity",
     "date_range",
+    "decode_json",
     "difference",
+    "encode_json",
     "evaluate",
     "hook",
     "operation_outcome",

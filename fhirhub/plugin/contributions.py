@@ -1,4 +1,4 @@
-"""What plugins add to the server: operations, jobs, commands, pages.
+"""What plugins add to the server: operations, formats, jobs, commands, pages.
 
 https://hl7.org/fhir/R4/operations.html
 """
@@ -72,6 +72,28 @@ class Operation:
     pages: bool = False
     of_versions: bool = False
     takes_invalid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A form of resources besides JSON and XML: a table, a picture, a document.
+
+    It is given where `_format` or Accept names it, for whatever is read, searched or answered by an operation. Refusals
+    stay in JSON, and so do answers of writes, which are refused before anything is written. What links a Bundle has
+    are in the header `Link` (https://www.rfc-editor.org/rfc/rfc8288).
+
+    Arguments:
+        name: what `_format` may say for short; lower case letters, digits and hyphens.
+        media_type: `text/csv`, without parameters; texts are in UTF-8.
+        write: makes the bytes of a resource. Raises FhirError (NOT_ACCEPTABLE): this one has no such form.
+        read: makes a resource, valid or not, of the body of a create, an update or an operation. Raises FhirError.
+            None: bodies cannot be of this form.
+    """
+
+    name: str
+    media_type: str
+    write: Callable[[Json], bytes]
+    read: Callable[[bytes], Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from marshmallow import Schema
 
 from fhirhub.errors import Issue
 from fhirhub.model.json import Json
-from fhirhub.plugin.contributions import Command, Job, Operation, Page
+from fhirhub.plugin.contributions import Command, Format, Job, Operation, Page
 from fhirhub.plugin.hub import Hub, Reader
 from fhirhub.plugin.records import Answered, Change, Interaction
 
@@ -68,6 +68,11 @@ def fhirhub_settings_schema() -> type[Schema]:  # type: ignore[empty-body]  # a 
 @register
 def fhirhub_register_operations(settings: Any) -> Sequence[Operation]:  # type: ignore[empty-body]  # a specification
     """Return operations. https://hl7.org/fhir/R4/operations.html"""
+
+
+@register
+def fhirhub_register_formats(settings: Any) -> Sequence[Format]:  # type: ignore[empty-body]  # a specification
+    """Return forms in which resources can be had. https://hl7.org/fhir/R4/http.html#mime-type"""
 
 
 @register

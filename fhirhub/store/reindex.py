@@ -116,6 +116,9 @@ class Reindexer:
                 _LOG.warning("reindex waits for the database: %s", type(error).__name__)
                 self._stop.wait(self._pace.poll_seconds * 4)
             except Exception:  # the server goes on without reindexing sooner than not at all
+                if self._stop.is_set():
+                    # The process ends, and what was in use is closed.
+                    return
                 _LOG.exception("reindex failed and will be tried again")
                 self._stop.wait(self._pace.lease_seconds)
 

@@ -7,7 +7,6 @@ import contextlib
 import threading
 
 from fhirhub.hub import open_hub
-from fhirhub.interactions.hook_counts import keep_handing_on
 from fhirhub.settings import Settings
 from fhirhub.worker.pace import Pace
 from fhirhub.worker.threads import Worker
@@ -20,7 +19,6 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
     """
     with contextlib.closing(open_hub(settings)) as hub:
         hub.start()
-        keep_handing_on(hub.hooks)
         Worker(hub, stop, pace_of(settings)).run()
 
 

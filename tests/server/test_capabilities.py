@@ -288,7 +288,7 @@ def test_every_format_is_written_and_read(server: Server, statement: Json) -> No
         answer = server.ask("GET", f"/Patient/{made['id']}", params={"_format": form})
         assert answer.status_code == 200
         kind = form if "/" in form else f"application/fhir+{form}"
-        assert answer.headers["Content-Type"] == f"{kind}; charset=utf-8"
+        assert answer.headers["Content-Type"].removesuffix("; charset=utf-8") == kind
         body = answer.content
         back = server.ask("PUT", f"/Patient/{made['id']}", data=body, headers={"Content-Type": kind})
         # The same content again: no new version.
@@ -296,7 +296,7 @@ def test_every_format_is_written_and_read(server: Server, statement: Json) -> No
 
 
 def test_no_other_format_is_written_or_read(server: Server, statement: Json, refused: Refusal) -> None:
-    for form in ("ttl", "text/turtle", "application/fhir+turtle", "html", "text/html", "application/fhir+ndjson"):
+    for form in ("ttl", "text/turtle", "application/fhir+turtle", "html", "text/html", "text/csv"):
         assert form not in statement["format"]
         assert form in refused(server.ask("GET", "/metadata", params={"_format": form}), 406, "not-supported")
         if "/" in form:
