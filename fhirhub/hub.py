@@ -120,6 +120,7 @@ def open_hub(
         for operation in found or ()
     )
     formats = [(plugin.name, each) for plugin, found in hooks.call("fhirhub_register_formats") for each in found or ()]
+    channels = {each.type: each for _, found in hooks.call("fhirhub_register_channels") for each in found or ()}
     database = open_database(settings.mongodb_uri, settings.database, max_time_ms=settings.max_time_ms, now=now)
     failures = Failures()
     site = Site(
@@ -150,5 +151,6 @@ def open_hub(
         operations=operations,
         jobs=database.jobs,
         formats=formats,
+        channels=channels,
     )
     return Hub(call, database, failures)

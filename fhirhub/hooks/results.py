@@ -10,7 +10,7 @@ from typing import Any
 from fhirhub.errors import Issue
 from fhirhub.hooks.plugins import Plugin
 from fhirhub.hooks.specifications import Specification
-from fhirhub.plugin import Change, Command, Job, Page
+from fhirhub.plugin import Change, Channel, Command, Job, Page
 
 
 class WrongResult(Exception):
@@ -61,6 +61,8 @@ def contributions(result: Any, specification: Specification) -> Any:
 def identity(plugin: Plugin, contribution: Any) -> tuple[str, ...] | None:
     """Return what no two contributions may share; None: somebody else looks after that."""
     match contribution:
+        case Channel():
+            return "channel", contribution.type
         case Command():
             return "command", contribution.name
         case Job():

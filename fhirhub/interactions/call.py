@@ -3,8 +3,8 @@
 https://hl7.org/fhir/R4/http.html
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from fhirhub.errors import Issue
 from fhirhub.hooks.dispatch import Hooks
 from fhirhub.model.request import FhirRequest, FhirResponse
 from fhirhub.operations.registry import Registry
-from fhirhub.plugin import Format
+from fhirhub.plugin import Channel, Format
 from fhirhub.search.site import Site
 from fhirhub.store.commit import Commits
 from fhirhub.store.find import Find
@@ -59,6 +59,7 @@ class Call:
         examine: finds what is wrong with the resource of a request that would write it.
         hooks, operations, jobs: what plugins take part in, what they answer, and what workers do for them.
         formats: in which forms answers can be besides JSON and XML, with the names of their plugins.
+        channels: on which subscribers are told, by type.
         unit: the transaction this call is part of; None: the interaction commits its own change.
     """
 
@@ -75,6 +76,7 @@ class Call:
     operations: Registry
     jobs: Jobs
     formats: Sequence[tuple[str, Format]] = ()
+    channels: Mapping[str, Channel] = field(default_factory=dict)
     unit: Unit | None = None
 
     @property

@@ -20,7 +20,7 @@ from fhirhub.model.agent import Agent
 from fhirhub.model.json import Json, decode_trusted
 from fhirhub.model.request import FhirRequest, FhirResponse, Method
 from fhirhub.model.url import parse_query
-from fhirhub.plugin import Hub, Interaction, Query
+from fhirhub.plugin import Channel, Hub, Interaction, Query
 from fhirhub.store.values_in_use import one_of_each
 
 FHIR_JSON: Final = "application/fhir+json"
@@ -60,6 +60,10 @@ class PluginHub:
     @property
     def base_url(self) -> str:
         return self._call().base_url
+
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        return self._call().channels
 
     @property
     def zone(self) -> tzinfo:

@@ -12,11 +12,13 @@ from fhirhub.model.json import Json
 from fhirhub.model.json import decode as decode_json
 from fhirhub.model.json import encode as encode_json
 from fhirhub.plugin.contributions import (
+    Channel,
     Command,
     Format,
     Job,
     JobRun,
     LeaseLost,
+    Notification,
     Operation,
     OperationCall,
     OperationResult,
@@ -48,6 +50,7 @@ __all__ = [
     "Agent",
     "Answered",
     "Change",
+    "Channel",
     "Command",
     "Failure",
     "FhirError",
@@ -60,6 +63,7 @@ __all__ = [
     "JobRun",
     "Json",
     "LeaseLost",
+    "Notification",
     "Operation",
     "OperationCall",
     "OperationResult",

@@ -1,4 +1,4 @@
-"""What plugins add to the server: operations, formats, jobs, commands, pages.
+"""What plugins add to the server: operations, formats, channels, jobs, commands, pages.
 
 https://hl7.org/fhir/R4/operations.html
 """
@@ -94,6 +94,39 @@ class Format:
     media_type: str
     write: Callable[[Json], bytes]
     read: Callable[[bytes], Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a subscriber is told.
+
+    Arguments:
+        subscription: the Subscription, as it is now.
+        resource_type, logical_id, version_id: the version that fulfils the criteria.
+        resource: that version, where the Subscription asks for a payload.
+    """
+
+    subscription: Json
+    resource_type: str
+    logical_id: str
+    version_id: str
+    resource: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A way on which subscribers are told. https://hl7.org/fhir/R4/subscription.html#channels
+
+    Arguments:
+        type: the code of `Subscription.channel.type`: rest-hook, websocket, email, sms or message.
+        send: hands a notification over; what it raises has it tried again. It may be called more than once for one.
+            The text of an FhirError comes into `Subscription.error`: nothing of a patient belongs into it.
+        check: says what is wrong with a `Subscription.channel`, sentences by the name of its element.
+    """
+
+    type: str
+    send: Callable[[Notification], None]
+    check: Callable[[Json], Mapping[str, str]] = lambda channel: NONE
 
 
 @dataclass(frozen=True, slots=True)

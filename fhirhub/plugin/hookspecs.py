@@ -18,7 +18,7 @@ from marshmallow import Schema
 
 from fhirhub.errors import Issue
 from fhirhub.model.json import Json
-from fhirhub.plugin.contributions import Command, Format, Job, Operation, Page
+from fhirhub.plugin.contributions import Channel, Command, Format, Job, Operation, Page
 from fhirhub.plugin.hub import Hub, Reader
 from fhirhub.plugin.records import Answered, Change, Interaction
 
@@ -73,6 +73,11 @@ def fhirhub_register_operations(settings: Any) -> Sequence[Operation]:  # type: 
 @register
 def fhirhub_register_formats(settings: Any) -> Sequence[Format]:  # type: ignore[empty-body]  # a specification
     """Return forms in which resources can be had. https://hl7.org/fhir/R4/http.html#mime-type"""
+
+
+@register
+def fhirhub_register_channels(settings: Any) -> Sequence[Channel]:  # type: ignore[empty-body]  # a specification
+    """Return channels of Subscriptions. https://hl7.org/fhir/R4/subscription.html#channels"""
 
 
 @register

@@ -6,11 +6,14 @@ https://hl7.org/fhir/R4/http.html
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fhirhub.errors import Issue
 from fhirhub.model.agent import Agent
 from fhirhub.model.json import Json
+
+if TYPE_CHECKING:
+    from fhirhub.plugin.contributions import Channel
 
 Query = str | Sequence[tuple[str, str]]
 """Search parameters: `code=http://loinc.org|8480-6&date=ge2020`, or names and values that need no escaping for
@@ -34,6 +37,10 @@ class Reader(Protocol):
     @property
     def base_url(self) -> str:
         """The public base URL, without a slash at its end."""
+
+    @property
+    def channels(self) -> "Mapping[str, Channel]":
+        """The channels of Subscriptions that plugins have registered, by their type."""
 
     @property
     def zone(self) -> tzinfo:

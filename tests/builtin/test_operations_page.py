@@ -19,7 +19,8 @@ LEFT_OUT = "…"
 
 
 def operations() -> list[Operation]:
-    return [each for _, module in BUILTIN for each in module.fhirhub_register_operations({})]
+    registering = (module for _, module in BUILTIN if hasattr(module, "fhirhub_register_operations"))
+    return [each for module in registering for each in module.fhirhub_register_operations({})]
 
 
 def fits(printed: Any, answered: Any) -> bool:
