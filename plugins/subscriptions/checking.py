@@ -35,4 +35,5 @@ def problems(subscription: Json, reader: Reader) -> Iterator[Issue]:
 
 
 def _issue(element: str, text: str) -> Issue:
-    return Issue("error", "value", f"{text.rstrip('.')}.", (f"Subscription.{element}",))
+    stop = "" if text[-1] in ".?!" else "."
+    return Issue("error", "value", f"{text}{stop}", (f"Subscription.{element}",))
