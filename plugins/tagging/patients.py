@@ -54,7 +54,9 @@ def _patients_of(resource: Json) -> Iterator[str]:
         yield f"Patient/{resource['id']}"
         yield from _linked(resource, "replaced-by")
         return
-    reference = (resource.get("subject") or resource.get("patient") or {}).get("reference", "")
+    # Whom a Task is for is named as no other resource names it.
+    owner: Json = next((resource[name] for name in ("subject", "patient", "for") if name in resource), {})
+    reference = owner.get("reference", "")
     if reference.startswith("Patient/"):
         yield reference.partition("/_history/")[0]
 

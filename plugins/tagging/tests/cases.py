@@ -64,7 +64,7 @@ def observation(code: str, days_ago: int = 1, system: str = LOINC, **more: Any) 
 
 def measured(row: Measured) -> Any:
     code, text, unit, *days = row
-    system = "http://snomed.info/sct" if "-" not in code else LOINC
+    system = CONSTITUTION if code[0].isalpha() else "http://snomed.info/sct" if "-" not in code else LOINC
     return observation(code, days[0] if days else 1, system, valueQuantity=quantity(text, unit))
 
 
@@ -77,12 +77,13 @@ def _at(rule: str, code: str, unit: str, *sides: tuple[str, bool], **more: Any) 
         yield Case(rule, ((code, text, unit),), holds, **more)
 
 
-def _pair(rule: str, first: tuple[str, str], unit: str, *rows: tuple[str, str, bool | None]) -> Iterator[Case]:
+def pair(rule: str, first: tuple[str, str], unit: str, *rows: tuple[str, str, bool | None]) -> Iterator[Case]:
     for one, other, holds in rows:
         both = [(code, text, unit) for code, text in zip(first, (one, other), strict=True) if text]
         yield Case(rule, tuple(both), holds)
 
 
+CONSTITUTION = "https://fhirhub.example/questionnaires/CodeSystem/tcm-constitution"
 BP = ("8480-6", "8462-4")
 ADULT_BORN = "2008-01-30"  # eighteen on the day before the measurements
 MINOR_BORN = "2008-01-31"
@@ -111,9 +112,9 @@ def cases() -> Iterator[Case]:
     yield from _at("central-obesity", "56086-2", "m", ("0.899", False), ("0.9", True))
     rows: tuple[tuple[str, str, bool | None], ...]
     rows = (("119", "79", False), ("120", "79", True), ("119", "80", True), ("139", "89", True), ("140", "70", False))
-    yield from _pair("bp-high-normal", BP, "mm[Hg]", *rows, ("130", "90", False), ("130", "", None))
+    yield from pair("bp-high-normal", BP, "mm[Hg]", *rows, ("130", "90", False), ("130", "", None))
     rows = (("139", "89", False), ("140", "89", True), ("139", "90", True), ("150", "", True), ("130", "", None))
-    yield from _pair("bp-recheck", BP, "mm[Hg]", *rows)
+    yield from pair("bp-recheck", BP, "mm[Hg]", *rows)
     for rule, pressure in (("bp-high-normal", "130"), ("bp-recheck", "150")):
         for born, holds in ((ADULT_BORN, True), (MINOR_BORN, False)):
             both = (("8480-6", pressure, "mm[Hg]"), ("8462-4", "75", "mm[Hg]"))
@@ -310,9 +311,9 @@ def _critical() -> Iterator[Case]:
     yield from _at("critical-creatinine", "14682-9", "umol/L", ("706", False), ("707", True))
     yield from _at("critical-creatinine", "2160-0", "mg/dL", ("7.99", False), ("8.0", True))
     yield from _at("critical-bilirubin", "14631-6", "umol/L", ("170", False), ("171", True))
-    yield from _pair("critical-bp", BP, "mm[Hg]", ("179", "109", False), ("180", "80", True), ("150", "110", True))
+    yield from pair("critical-bp", BP, "mm[Hg]", ("179", "109", False), ("180", "80", True), ("150", "110", True))
     liver = ("1742-6", "1920-8")
-    yield from _pair(
+    yield from pair(
         "critical-transaminases", liver, "U/L", ("599", "599", False), ("600", "50", True), ("50", "600", True)
     )
     own = [{"high": quantity("34", "ng/L")}]

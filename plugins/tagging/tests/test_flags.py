@@ -206,6 +206,35 @@ def test_tag_ends_when_its_time_is_over(hub: Hub, drain: Drain, tags: Tags, cloc
     assert tags(who) == {}
 
 
+def test_lost_person_who_is_reached_again_is_no_longer_lost(hub: Hub, drain: Drain, tags: Tags) -> None:
+    person = f"Patient/{hub.create(patient())['id']}"
+    system = "https://fhirhub.example/follow-up/CodeSystem"
+
+    def task(status: str) -> Json:
+        return {
+            "resourceType": "Task",
+            "id": "visit",
+            "status": "in-progress",
+            "intent": "order",
+            "code": {"coding": [{"system": f"{system}/tasks", "code": "follow-up"}]},
+            "for": {"reference": person},
+            "authoredOn": "2026-01-02",
+            "businessStatus": {"coding": [{"system": f"{system}/business-status", "code": status}]},
+        }
+
+    hub.update(task("lost"))
+    drain()
+    assert set(tags(person)) == {"lost-to-follow-up"}
+    hub.update(task("reached"))
+    drain()
+    assert set(tags(person)) == set()
+    hub.update(task("lost"))
+    drain()
+    hub.delete("Task", "visit")
+    drain()
+    assert set(tags(person)) == set()
+
+
 def test_groups_follow_tags(hub: Hub, drain: Drain, clock: Clock) -> None:
     people = [somebody(hub) for _ in range(3)]
     for who in people:

@@ -12,9 +12,10 @@ from ..expression import parse
 from ..reading import BUNDLED, load_rules
 from ..rule import Rule
 from .cases import NOW, Case, cases
+from .scored_cases import scored_cases
 
 RULES = {rule.id: rule for rule in load_rules([BUNDLED])}
-CASES = list(cases())
+CASES = [*cases(), *scored_cases()]
 BY_RULE: dict[str, list[Case]] = defaultdict(list)
 for _case in CASES:
     BY_RULE[_case.rule].append(_case)
