@@ -19,7 +19,7 @@ from fhirhub.interactions.routes import ROUTES
 from fhirhub.model.agent import ANONYMOUS
 from fhirhub.settings import Settings
 from fhirhub.store.reindex import Pace
-from fhirhub.worker.metrics import installation
+from fhirhub.worker.metrics import Installation
 from fhirhub.worker.process import pace_of
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -54,7 +54,7 @@ def web_application(settings: Settings, metrics_folder: Path) -> WsgiApplication
         max_request_bytes=settings.max_request_bytes,
         cors_origins=settings.cors_origins,
         ready=hub.database.unavailable,
-        metrics=RequestMetrics(metrics_folder, lambda: installation(hub, pace_of(settings))),
+        metrics=RequestMetrics(metrics_folder, Installation(hub, pace_of(settings))),
         log=RequestLog(settings.log_level, settings.log_format),
         pages=[(plugin.name, page) for plugin, page in pages],
         page_hub=lambda name: hub.hub_for(ANONYMOUS, owners[name]),

@@ -6,11 +6,12 @@ https://hl7.org/fhir/R4/observation-operation-stats.html
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
+from fhirhub.builtin.observed import issued_at, observed_at
 from fhirhub.builtin.statistics import OF_VALUES, Timed
 from fhirhub.plugin import (
     Failure,
@@ -20,7 +21,6 @@ from fhirhub.plugin import (
     OperationCall,
     OperationResult,
     convert_quantity,
-    date_range,
     hook,
     r4_operation,
 )
@@ -117,7 +117,7 @@ def _gathered(call: OperationCall, coding: Json, period: Json | None) -> _Gather
     if len(found) > MOST:
         raise FhirError(Failure.TOO_COSTLY, f"More than {MOST:,} Observations of {token}: choose a shorter period.")
     left_out: Counter[str] = Counter()
-    measured = [row for each in found if (row := _measured(each, coding, left_out))]
+    measured = [row for each in found if (row := _measured(each, coding, call.hub.zone, left_out))]
     units = Counter(unit for _, _, unit in measured)
     unit = min(units, key=lambda each: (-units[each], each)) if units else None
     values = []
@@ -130,13 +130,15 @@ def _gathered(call: OperationCall, coding: Json, period: Json | None) -> _Gather
     return _Gathered(len(found), unit, values, left_out, found)
 
 
-def _measured(observation: Json, coding: Json, left_out: Counter[str]) -> tuple[datetime, Decimal, str] | None:
+def _measured(
+    observation: Json, coding: Json, zone: tzinfo, left_out: Counter[str]
+) -> tuple[datetime, Decimal, str] | None:
     for part in (observation, *observation.get("component", ())):
         if not any(_is_same(coding, row) for row in part.get("code", {}).get("coding", ())):
             continue
         quantity = part.get("valueQuantity", {})
         number = quantity.get("value", part.get("valueInteger"))
-        at = _moment(observation)
+        at = observed_at(observation, zone) or issued_at(observation)
         if number is None:
             left_out["without a number"] += 1
         elif "comparator" in quantity:
@@ -154,13 +156,6 @@ def _measured(observation: Json, coding: Json, left_out: Counter[str]) -> tuple[
 
 def _is_same(wanted: Json, coding: Json) -> bool:
     return coding.get("code") == wanted["code"] and wanted.get("system", coding.get("system")) == coding.get("system")
-
-
-def _moment(observation: Json) -> datetime | None:
-    period = observation.get("effectivePeriod", {})
-    text = observation.get("effectiveDateTime") or observation.get("effectiveInstant")
-    found = date_range(text or period.get("start") or period.get("end") or observation.get("issued") or "")
-    return None if found is None else found[0]
 
 
 def _observation(

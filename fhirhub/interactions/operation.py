@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
+from urllib.parse import urlencode
 
 from fhirhub.errors import Failure, FhirError, Issue
 from fhirhub.interactions.call import Call
@@ -55,7 +56,20 @@ def operation(request: FhirRequest, call: Call) -> FhirResponse:
             cursor=cursor,
         ),
     )
-    return FhirResponse(204) if answer is None else FhirResponse(200, encode(answer))
+    if answer is None:
+        return FhirResponse(204)
+    return FhirResponse(200, encode(_presented(answer, request)))
+
+
+def _presented(answer: Json, request: FhirRequest) -> Json:
+    """Return a Bundle whose links lead to pages in the form of this one; operations do not know of that."""
+    if answer["resourceType"] != "Bundle" or not request.presentation:
+        return answer
+    added = urlencode(request.presentation)
+    links = [
+        {**row, "url": f"{row['url']}{'&' if '?' in row['url'] else '?'}{added}"} for row in answer.get("link", ())
+    ]
+    return {**answer, "link": links} if links else answer
 
 
 def _run(found: Registered, asked: Operation, call: OperationCall) -> Json | None:

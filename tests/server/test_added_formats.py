@@ -87,6 +87,15 @@ def test_links_are_in_the_header_and_lead_on(tables: Server) -> None:
     assert (following.headers["Content-Type"], following.text) == ("text/csv; charset=utf-8", "Patient,Bob\n")
 
 
+def test_pages_of_operations_stay_in_their_form(tables: Server) -> None:
+    answer = get(tables, "/Patient/$everything?_count=2&_format=ndjson")
+    assert answer.headers["Content-Type"] == "application/fhir+ndjson"
+    links = {relation: url for url, relation in re.findall(r'<([^>]+)>; rel="(\w+)"', answer.headers["Link"])}
+    following = requests.get(links["next"], timeout=60)
+    assert following.headers["Content-Type"] == "application/fhir+ndjson"
+    assert len(answer.text.splitlines()) + len(following.text.splitlines()) == 3
+
+
 def test_head_and_search_by_post_know_it(tables: Server) -> None:
     head = get(tables, "/Patient?_format=csv", method="HEAD")
     assert (head.headers["Content-Type"], head.content) == ("text/csv; charset=utf-8", b"")
