@@ -7,6 +7,7 @@ It only wakes: what is missed while it is broken is found by those who look now 
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from fhirhub.store.documents import JobDocument, Outbox
 
 _AWAIT_MILLISECONDS: Final = 1_000
 _PAUSE_SECONDS: Final = 2.0
+_REST_SECONDS: Final = 0.1
+_READ_SECONDS: Final = 0.01
 _LOG: Final = logging.getLogger("fhirhub.worker")
 
 
@@ -45,7 +48,13 @@ class Wakeups:
             {"$project": {"p": "$fullDocument.p"}},
         ]
         with Outbox._get_collection().database.watch(pipeline, max_await_time_ms=_AWAIT_MILLISECONDS) as stream:
+            rest_at = 0.0
             while not stop.is_set():
                 change = stream.try_next()
-                if change is not None:
-                    self._changed(change.get("p"))
+                if change is None:
+                    continue
+                self._changed(change.get("p"))
+                if time.monotonic() >= rest_at:
+                    # While much is written, news that come together cost as much as one.
+                    stop.wait(_REST_SECONDS)
+                    rest_at = time.monotonic() + _READ_SECONDS

@@ -56,6 +56,8 @@ class Delivery:
         self._is_stopping = is_stopping
         self._collections = hub.database.collections
         self._deliveries = Deliveries(hub.call.now)
+        self.is_behind = False
+        """Whether the last step left something that could have been done at once."""
 
     def step(self) -> bool:
         """Do some of what is due and note it; return whether there was anything.
@@ -68,7 +70,7 @@ class Delivery:
         if fence is None:
             raise Lost
         plugins = self._hub.hooks.implementers(HOOK)
-        retried = self._retry(plugins, fence)
+        retried = self.is_behind = self._retry(plugins, fence)
         return self._hand_on(plugins, fence) or retried
 
     def _hand_on(self, plugins: Sequence[LoadedPlugin], fence: int) -> bool:
@@ -82,11 +84,13 @@ class Delivery:
         keys = (_key(plugin, change) for change, those in wanted.items() for plugin in those)
         behind = self._deliveries.waiting_for(keys)
         contents = self._contents([change for change, those in wanted.items() if those])
+        self.is_behind |= len(rows) >= self._pace.rows or len(wanted) >= self._pace.changes
         for row in rows:
             done = self._hand_on_row(row, wanted, contents, behind, work, fence, until)
             if done < len(row.changes):
                 if done:
                     work.begun = (row, done)
+                self.is_behind = True
                 break
             work.done.append(row.number)
         self._settle(fence, work)

@@ -21,6 +21,8 @@ class Pace:
         first_pause, factor, longest_pause: after the first failure, by how much it grows with each, and its limit.
         poll_seconds: how often a worker looks when nothing wakes it.
         lease_seconds: after how long without a sign of life others take over.
+        gather_seconds: from the beginning of one look at the outbox to that of the next: what comes in between is
+            noted together. What comes after a time of quiet does not wait.
         settle_seconds: how long it delivers before it notes what it has done.
         rows, changes: of the outbox that are read at a time.
         queues: that are tried again at a time.
@@ -34,6 +36,7 @@ class Pace:
     longest_pause: timedelta = timedelta(hours=1)
     poll_seconds: float = 1.0
     lease_seconds: float = 10.0
+    gather_seconds: float = 0.25
     settle_seconds: float = 2.0
     rows: int = 200
     changes: int = 1000

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -87,9 +88,12 @@ class Worker:
         share = self._shares[number]
         delivery = Delivery(self._hub, number, share, self._pace, self._stop.is_set)
         while share.wanted and share.fence is not None and not self._stop.is_set():
+            began = time.monotonic()
             try:
                 if not delivery.step():
                     break
+                if not delivery.is_behind:
+                    self._stop.wait(began + self._pace.gather_seconds - time.monotonic())
             except Lost:
                 _LOG.info("partition %d is another worker's now", number)
         share.release(unless_wanted=True)
