@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#Http-Headers, https://hl7.org/fhir/R4/http.html#versioning
 """
 
+import re
 import zlib
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -29,6 +30,10 @@ SECURITY: Final[Headers] = [
 ]
 _POLICY: Final = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 _VARY: Final = ("Vary", "Accept, Accept-Encoding, Origin")
+
+# What a header can carry, and cannot be taken for its end.
+_URL: Final = re.compile(r"[!#-;=?-~]{1,4000}")
+_RELATION: Final = re.compile(r"[a-z][a-z-]{0,40}")
 
 _GZIP_FROM: Final = 1024
 _GZIP_LEVEL: Final = 2
@@ -108,8 +113,13 @@ def http_date(moment: datetime) -> str:
 
 def _links(body: bytes) -> Headers:
     """The links of a Bundle as a header: forms that are no resources have no place for them."""
-    links = decode_trusted(body).get("link", ())
-    text = ", ".join(f'<{each["url"]}>; rel="{each["relation"]}"' for each in links if "relation" in each)
+    resource = decode_trusted(body)
+    links = resource.get("link", ()) if resource["resourceType"] == "Bundle" else ()
+    # A Bundle that was stored has what its author wrote.
+    pairs = ((each.get("url", ""), each.get("relation", "")) for each in links)
+    text = ", ".join(
+        f'<{url}>; rel="{name}"' for url, name in pairs if _URL.fullmatch(url) and _RELATION.fullmatch(name)
+    )
     return [("Link", text)] if text else []
 
 

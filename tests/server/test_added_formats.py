@@ -96,6 +96,20 @@ def test_pages_of_operations_stay_in_their_form(tables: Server) -> None:
     assert len(answer.text.splitlines()) + len(following.text.splitlines()) == 3
 
 
+@pytest.mark.parametrize("relation", ["next\r\nSet-Cookie: a=b", 'x"; rel="next', "下一页", "next\tx"])
+def test_links_that_somebody_stored_are_no_way_into_the_header(tables: Server, relation: str) -> None:
+    links = [
+        {"relation": relation, "url": "http://evil.example/"},
+        {"relation": "self", "url": "http://a.example/王"},
+    ]
+    bundle = {"resourceType": "Bundle", "type": "collection", "link": links}
+    stored = tables.created(bundle)
+    answer = get(tables, f"/Bundle/{stored['id']}?_format=ndjson")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert "Link" not in answer.headers
+    assert "Set-Cookie" not in answer.headers
+
+
 def test_head_and_search_by_post_know_it(tables: Server) -> None:
     head = get(tables, "/Patient?_format=csv", method="HEAD")
     assert (head.headers["Content-Type"], head.content) == ("text/csv; charset=utf-8", b"")
